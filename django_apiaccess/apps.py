@@ -1,0 +1,35 @@
+"""The app's configuration."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+from django.db.models.signals import post_migrate
+from django.utils.module_loading import autodiscover_modules
+
+
+class APIAccessConfig(AppConfig):
+    name = "django_apiaccess"
+    verbose_name = "API access"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from . import checks  # noqa: F401 - registers the system checks
+        from .keys import receivers as key_receivers
+        from .roles import receivers
+
+        autodiscover_modules("scopes")
+        receivers.connect()
+        key_receivers.connect()
+        post_migrate.connect(sync_after_migrate, sender=self, dispatch_uid="django_apiaccess.sync")
+
+
+def sync_after_migrate(using: str, **_kwargs: object) -> None:
+    """Declared scopes into the database, once its tables are there."""
+    from django.db import router
+
+    from .events.source import Actor
+    from .roles.models import Scope
+    from .roles.sync import sync_scopes
+
+    if router.allow_migrate_model(using, Scope):
+        sync_scopes(by=Actor.system(), using=using)

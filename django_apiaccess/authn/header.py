@@ -1,0 +1,76 @@
+"""Reading the credential out of a request, strictly: one credential, in a header, of harmless characters."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import unquote_plus
+
+from ..conf import access_settings
+from ..core import secrets
+from ..core.reasons import Reason
+from ..exceptions import InvalidCredential
+from .kinds import Presented
+
+MAX_LENGTH: Final = 8192
+SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,31}")
+VALUE: Final = re.compile(r"[A-Za-z0-9._~+/=-]+")
+"""token68 (RFC 9110 section 11.2), with the dot and the underscore where they come."""
+SEVERAL: Final = re.compile(r",\s*[A-Za-z][A-Za-z0-9-]*\s+[A-Za-z0-9._~+/=-]")
+
+
+def presented(meta: Mapping[str, Any]) -> Presented | None:
+    """The credential in the headers; None when there is none.
+
+    Raises `InvalidCredential` for what cannot be one (`malformed`), for more than one (`ambiguous_credentials`, RFC 6750
+    section 3.1) and for a key in the query string (`credential_in_query`, ASVS 14.2.1).
+    """
+    query = meta.get("QUERY_STRING", "")
+    if query:
+        refuse_in_query(query)
+    authorization = meta.get("HTTP_AUTHORIZATION")
+    key_header = meta.get("HTTP_X_API_KEY")
+    if authorization is not None and key_header is not None:
+        raise InvalidCredential(Reason.AMBIGUOUS_CREDENTIALS, "both Authorization and X-API-Key were sent")
+    if key_header is not None:
+        if "," in key_header:
+            raise InvalidCredential(Reason.AMBIGUOUS_CREDENTIALS, "X-API-Key holds more than one value")
+        return Presented("api-key", _checked(key_header))
+    if authorization is None:
+        return None
+    if len(authorization) > MAX_LENGTH:
+        raise InvalidCredential(Reason.MALFORMED, f"longer than {MAX_LENGTH} characters")
+    if SEVERAL.search(authorization):
+        raise InvalidCredential(Reason.AMBIGUOUS_CREDENTIALS, "Authorization holds more than one credential")
+    scheme, space, value = authorization.partition(" ")
+    if not SCHEME.fullmatch(scheme):
+        raise InvalidCredential(Reason.MALFORMED, "no scheme")
+    scheme = scheme.lower()
+    if scheme not in SCHEMES:
+        return None
+    if not space:
+        raise InvalidCredential(Reason.MALFORMED, "a scheme without a credential")
+    return Presented(scheme, _checked(value))
+
+
+SCHEMES: Final = frozenset({"api-key", "bearer", "token"})
+"""The schemes that are ours to judge. Others are left to the project's other authenticators."""
+
+
+def _checked(value: str) -> str:
+    if len(value) > MAX_LENGTH or not VALUE.fullmatch(value):
+        raise InvalidCredential(Reason.MALFORMED, "not a token of letters, digits and ._~+/=-")
+    return value
+
+
+def refuse_in_query(query: str) -> None:
+    """Raise when the query string holds a key of ours. What stands in a URL ends up in logs and histories."""
+    prefix = access_settings.KEY_PREFIX
+    if f"{prefix}_" not in query and f"{prefix}%5" not in query:
+        return
+    found = secrets.pattern(prefix).search(unquote_plus(query[:MAX_LENGTH]))
+    if found is not None:
+        raise InvalidCredential(
+            Reason.CREDENTIAL_IN_QUERY, "an API key stands in the query string", kind="api_key", credential_label=secrets.mask(found[0])
+        )

@@ -1,0 +1,222 @@
+"""The app's settings: one dict, `API_ACCESS`, read anew at each access so that `override_settings` works.
+
+This is the only module that reads `django.conf` for us. To add a setting: add a `Setting` below, and a line in
+`docs/reference/settings.md`; the check for unknown names and wrong types follows from the table.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import lru_cache
+from typing import Any, Final
+
+from django.conf import settings as django_settings
+
+from .core.addresses import IPNetwork, parse_networks
+from .core.durations import duration
+from .core.secrets import PREFIX
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One entry of `API_ACCESS`: its default, and a function that says what is wrong with a value (or None)."""
+
+    name: str
+    default: Any
+    complaint: Callable[[Any], str | None]
+
+
+def _duration_complaint(value: Any) -> str | None:
+    try:
+        if duration(value) < timedelta(0):
+            return "must not be negative"
+    except (ValueError, TypeError, AttributeError):
+        return "must be a timedelta or a text as '90d', '24h', '30m'"
+    return None
+
+
+def _optional_duration(value: Any) -> str | None:
+    return None if value is None else _duration_complaint(value)
+
+
+def _seconds(value: Any) -> str | None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+        return "must be a number of seconds, 0 or more"
+    return None
+
+
+def _prefix(value: Any) -> str | None:
+    if isinstance(value, str) and PREFIX.fullmatch(value):
+        return None
+    return "must be 1 to 16 lower-case letters and digits that begin with a letter, as 'ak'"
+
+
+def _peppers(value: Any) -> str | None:
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        return "must be a list of secret texts, the newest first"
+    if not all(isinstance(pepper, str) and len(pepper) >= 32 for pepper in value):
+        return "must hold texts of at least 32 characters; make one with: python -c 'import secrets; print(secrets.token_urlsafe(48))'"
+    return "must not hold the same pepper twice" if len(set(value)) != len(value) else None
+
+
+def _credentials(value: Any) -> str | None:
+    if isinstance(value, str) or not isinstance(value, Sequence) or not all(isinstance(kind, str) for kind in value):
+        return "must be a list of credential kinds, as ['api_key', 'session']"
+    unknown = sorted(set(value) - CREDENTIAL_KINDS)
+    return f"knows no kind {unknown[0]!r}; kinds: {', '.join(sorted(CREDENTIAL_KINDS))}" if unknown else None
+
+
+def _networks(value: Any) -> str | None:
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        return "must be a list of networks, as ['10.0.0.0/8']"
+    try:
+        parse_networks(" ".join(value))
+    except (ValueError, TypeError) as error:
+        return f"holds a bad network: {error}"
+    return None
+
+
+def _boolean(value: Any) -> str | None:
+    return None if isinstance(value, bool) else "must be True or False"
+
+
+def _optional_alias(value: Any) -> str | None:
+    return None if value is None or isinstance(value, str) else "must be None or the name of an entry of CACHES"
+
+
+def _events(value: Any) -> str | None:
+    if not isinstance(value, Mapping):
+        return "must be a dict, as {'RETENTION': '365d'}"
+    unknown = sorted(set(value) - EVENTS_DEFAULTS.keys())
+    if unknown:
+        return f"knows no entry {unknown[0]!r}; entries: {', '.join(sorted(EVENTS_DEFAULTS))}"
+    return _optional_duration(value.get("RETENTION"))
+
+
+CREDENTIAL_KINDS: Final = frozenset({"api_key", "session"})
+EVENTS_DEFAULTS: Final[dict[str, Any]] = {"RETENTION": None}
+
+SETTINGS: Final[dict[str, Setting]] = {
+    setting.name: setting
+    for setting in (
+        Setting("KEY_PREFIX", "ak", _prefix),
+        Setting("KEY_DEFAULT_LIFETIME", "365d", _optional_duration),
+        Setting("KEY_MAX_LIFETIME", None, _optional_duration),
+        Setting("KEY_ROTATION_GRACE", "24h", _duration_complaint),
+        Setting("PEPPERS", (), _peppers),
+        Setting("CREDENTIALS", ("api_key", "session"), _credentials),
+        Setting("REQUIRE_TLS", False, _boolean),
+        Setting("TRUSTED_PROXIES", (), _networks),
+        Setting("CACHE_SECONDS", 0, _seconds),
+        Setting("GENERATION_SECONDS", 1, _seconds),
+        Setting("MAX_REVOCATION_LAG", 0, _seconds),
+        Setting("SHARED_CACHE", None, _optional_alias),
+        Setting("EVENTS", {}, _events),
+    )
+}
+
+
+def given() -> Mapping[str, Any]:
+    """`API_ACCESS` as the project wrote it; an empty dict when it is missing or no dict (a system check says so)."""
+    value = getattr(django_settings, "API_ACCESS", {})
+    return value if isinstance(value, Mapping) else {}
+
+
+def _get(name: str) -> Any:
+    return given().get(name, SETTINGS[name].default)
+
+
+class AccessSettings:
+    """Typed views of the settings. Use the instance, `access_settings`."""
+
+    @property
+    def KEY_PREFIX(self) -> str:
+        """Leading word of every API key. Changing it makes keys with the old one unreadable: they must be rotated first."""
+        return str(_get("KEY_PREFIX"))
+
+    @property
+    def KEY_DEFAULT_LIFETIME(self) -> timedelta | None:
+        """Life of a key for which nobody said otherwise; None: it does not expire (ASVS 13.3.4)."""
+        value = _get("KEY_DEFAULT_LIFETIME")
+        return None if value is None else duration(value)
+
+    @property
+    def KEY_MAX_LIFETIME(self) -> timedelta | None:
+        """Longest life of a key, counted from when it is set; None: no limit."""
+        value = _get("KEY_MAX_LIFETIME")
+        return None if value is None else duration(value)
+
+    @property
+    def KEY_ROTATION_GRACE(self) -> timedelta:
+        """How long the old secret lives on after a rotation."""
+        return duration(_get("KEY_ROTATION_GRACE"))
+
+    @property
+    def PEPPERS(self) -> tuple[str, ...]:
+        """Secrets under which digests are made: the first signs, all verify. Without any, they derive from SECRET_KEY."""
+        peppers = _get("PEPPERS")
+        if peppers:
+            return tuple(peppers)
+        return _derived_peppers(django_settings.SECRET_KEY, tuple(django_settings.SECRET_KEY_FALLBACKS))
+
+    @property
+    def peppers_are_derived(self) -> bool:
+        return not _get("PEPPERS")
+
+    @property
+    def CREDENTIALS(self) -> tuple[str, ...]:
+        """The enabled credential kinds."""
+        return tuple(_get("CREDENTIALS"))
+
+    @property
+    def REQUIRE_TLS(self) -> bool:
+        """Refuse a credential that comes over plain HTTP, before looking at it (ASVS 4.1.2)."""
+        return bool(_get("REQUIRE_TLS"))
+
+    @property
+    def TRUSTED_PROXIES(self) -> tuple[IPNetwork, ...]:
+        """Networks of the reverse proxies whose X-Forwarded-For is believed (ASVS 4.1.3)."""
+        proxies = _get("TRUSTED_PROXIES")
+        return parse_networks(" ".join(proxies)) if proxies else ()
+
+    @property
+    def CACHE_SECONDS(self) -> float:
+        """How long a process may reuse what the database said of a key; 0: it asks at every request."""
+        return float(_get("CACHE_SECONDS"))
+
+    @property
+    def GENERATION_SECONDS(self) -> float:
+        """With CACHE_SECONDS: how often a process asks whether anything was revoked or changed. The lag of a revocation."""
+        return float(_get("GENERATION_SECONDS"))
+
+    @property
+    def MAX_REVOCATION_LAG(self) -> float:
+        """The lag, in seconds, that the project accepts; a system check refuses settings that cannot keep it."""
+        return float(_get("MAX_REVOCATION_LAG"))
+
+    @property
+    def SHARED_CACHE(self) -> str | None:
+        """Alias of a cache that all workers share, for rate counters; None: the counters are in the database."""
+        value = _get("SHARED_CACHE")
+        return None if value is None else str(value)
+
+    @property
+    def EVENTS_RETENTION(self) -> timedelta | None:
+        """How long `prune_access` keeps events; None: for ever."""
+        value = _get("EVENTS").get("RETENTION")
+        return None if value is None else duration(value)
+
+
+@lru_cache(maxsize=8)
+def _derived_peppers(secret_key: str, fallbacks: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(
+        hmac.new(key.encode() if isinstance(key, str) else key, b"django_apiaccess.pepper", hashlib.sha256).hexdigest()
+        for key in (secret_key, *fallbacks)
+    )
+
+
+access_settings: Final = AccessSettings()

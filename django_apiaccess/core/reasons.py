@@ -1,0 +1,46 @@
+"""Why something was refused: the closed vocabulary of decisions and events."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """A stable word for the true cause of a refusal.
+
+    The caller sees the word only where it gives nothing away (see `exceptions`); the event always holds it.
+    """
+
+    # -- the request
+    NO_CREDENTIAL = "no_credential"
+    AMBIGUOUS_CREDENTIALS = "ambiguous_credentials"
+    CREDENTIAL_IN_QUERY = "credential_in_query"
+    INSECURE_TRANSPORT = "insecure_transport"
+    # -- the credential
+    MALFORMED = "malformed"
+    CHECKSUM = "checksum"
+    UNRECOGNISED = "unrecognised"
+    UNKNOWN = "unknown"
+    WRONG_SECRET = "wrong_secret"
+    PEPPER_MISSING = "pepper_missing"
+    EXPIRED = "expired"
+    SECRET_RETIRED = "secret_retired"
+    REVOKED = "revoked"
+    PRINCIPAL_INACTIVE = "principal_inactive"
+    NETWORK = "network_not_allowed"
+    ORIGIN = "origin_not_allowed"
+    RATE = "rate_limited"
+    CSRF = "csrf_failed"
+    # -- the requirement
+    UNDECLARED = "undeclared"
+    SCOPE_MISSING = "scope_missing"
+    ROLE_MISSING = "role_missing"
+    PERMISSION_MISSING = "permission_missing"
+    OBJECT = "object_not_granted"
+    SCOPE_REQUIRED = "scope_required"
+    MFA_MISSING = "mfa_missing"
+    MFA_TOO_OLD = "mfa_too_old"
+    MFA_IMPOSSIBLE = "mfa_impossible"
+    # -- changes
+    NOT_HELD = "not_held"
+    DUTIES_CONFLICT = "duties_conflict"

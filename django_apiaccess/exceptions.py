@@ -1,0 +1,87 @@
+"""Errors of the app, one tree. Each carries data; the text is for people.
+
+What a caller of the API sees is made in `authn.responses` from these; where a difference would help an attacker, the
+answer is constant and only the event has the true `reason`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from .core.reasons import Reason
+
+
+class APIAccessError(Exception):
+    """Base of every error this app raises on purpose."""
+
+
+class InvalidCredential(APIAccessError):
+    """A credential was presented and refused.
+
+    `reason` is the true cause; `credential_id`, `credential_label` and `principal_id` say whose it is, as far as known.
+    """
+
+    def __init__(
+        self,
+        reason: Reason,
+        detail: str = "",
+        *,
+        kind: str = "",
+        credential_id: str = "",
+        credential_label: str = "",
+        principal_id: object = None,
+    ) -> None:
+        super().__init__(detail or reason.value)
+        self.reason = reason
+        self.detail = detail
+        self.kind = kind
+        self.credential_id = credential_id
+        self.credential_label = credential_label
+        self.principal_id = principal_id
+
+
+class InvalidChange(APIAccessError):
+    """A change of keys, roles or grants that is not possible; the message says how to fix it."""
+
+    code = "invalid"
+
+    def __init__(self, message: str, *, field: str = "", code: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.field = field
+        if code:
+            self.code = code
+
+
+class UnknownName(InvalidChange):
+    """A scope, role, user or permission that does not exist; the message names the nearest one."""
+
+    code = "unknown"
+
+
+class NotHeld(InvalidChange):
+    """Somebody tried to give more than they hold. `missing` names what they lack."""
+
+    code = Reason.NOT_HELD.value
+
+    def __init__(self, message: str, missing: Iterable[str] = (), *, field: str = "") -> None:
+        super().__init__(message, field=field)
+        self.missing = tuple(sorted(missing))
+
+
+class DutiesConflict(InvalidChange):
+    """Two roles that exclude each other would meet in one principal (static separation of duty)."""
+
+    code = Reason.DUTIES_CONFLICT.value
+
+
+class RoleCycle(InvalidChange):
+    """A role would inherit from itself."""
+
+    code = "role_cycle"
+
+
+class Conflict(InvalidChange):
+    """Somebody else changed the same thing at the same moment; nothing was done."""
+
+    code = "conflict"

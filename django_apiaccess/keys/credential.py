@@ -1,0 +1,129 @@
+"""The API key as a credential: from a header's text to an `Access`, with the true reason when not."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.utils import timezone
+
+from ..authn.kinds import Client, Presented
+from ..conf import access_settings
+from ..core import digests, secrets
+from ..core.access import Access, CredentialRef
+from ..core.addresses import contains, parse_address, parse_networks
+from ..core.origins import parse_origins
+from ..core.reasons import Reason
+from ..exceptions import InvalidCredential
+from ..roles.ceiling import put_ceiling
+from ..roles.policy import active_rights, parse_grants, policy_for
+from ..roles.rights import PrincipalRights, build_access
+from . import legacy
+from .lookup import KeyRow, lazy_principal, memory
+from .models import APIKeySecret
+from .usage import usage
+
+KIND = "api_key"
+
+
+class APIKeyKind:
+    """Keys of ours, and imported ones that still work with the text that another package made."""
+
+    name = KIND
+    challenge = 'Api-Key realm="api"'
+
+    def recognises(self, presented: Presented) -> bool:
+        if presented.scheme == "api-key" or presented.value.startswith(f"{access_settings.KEY_PREFIX}_"):
+            return True
+        return bool(legacy.public_ids(presented.scheme, presented.value))
+
+    def authenticate(self, presented: Presented, client: Client) -> Access:
+        row = self.verify(presented)
+        now = timezone.now()
+        check_restrictions(row, client, now)
+        access = access_of_row(row, now)
+        usage.record(row.key_id, row.secret_id, client.where.address, now)
+        return access
+
+    def verify(self, presented: Presented) -> KeyRow:
+        """The row of the key whose secret was presented. A text that is no key is refused without any query."""
+        text = presented.value
+        if len(text) > secrets.MAX_LENGTH:
+            raise InvalidCredential(Reason.MALFORMED, kind=KIND)
+        key = secrets.split(text, access_settings.KEY_PREFIX)
+        ids = (key.id,) if key is not None else legacy.public_ids(presented.scheme, text)
+        if not ids:
+            raise InvalidCredential(Reason.CHECKSUM, "the form or the checksum is not that of a key", kind=KIND)
+        row = next((found for found in map(memory.find, ids) if found is not None), None)
+        peppers = access_settings.PEPPERS
+        if row is None:
+            digests.verify_nothing(text, peppers)
+            raise InvalidCredential(Reason.UNKNOWN, kind=KIND, credential_label=ids[0])
+        verdict = digests.verify(text, row.digest, peppers)
+        if verdict is digests.Verdict.MATCH_OUTDATED:
+            upgrade(row, text, peppers)
+        elif verdict is digests.Verdict.WRONG:
+            raise refusal(row, Reason.WRONG_SECRET)
+        elif verdict is digests.Verdict.UNVERIFIABLE:
+            raise refusal(row, Reason.PEPPER_MISSING, "its digest was made with a pepper or format that is not known here")
+        return row
+
+
+def upgrade(row: KeyRow, text: str, peppers: tuple[str, ...]) -> None:
+    """Store today's digest of a secret that just proved right under an older one."""
+    APIKeySecret.objects.filter(pk=row.secret_id, digest=row.digest).update(digest=digests.make(text, peppers))
+
+
+def refusal(row: KeyRow, reason: Reason, detail: str = "") -> InvalidCredential:
+    """The error for a key that was found."""
+    return InvalidCredential(
+        reason,
+        detail,
+        kind=KIND,
+        credential_id=str(row.key_id),
+        credential_label=row.name,
+        principal_id=row.principal_id,
+    )
+
+
+def check_restrictions(row: KeyRow, client: Client, now: datetime) -> None:
+    """Raise the first reason why a rightly presented key may not be used now, from here. Never remembered: asked at every use."""
+    if row.revoked_at is not None:
+        raise refusal(row, Reason.REVOKED)
+    if row.expires_at is not None and row.expires_at <= now:
+        raise refusal(row, Reason.EXPIRED)
+    if row.secret_expires_at is not None and row.secret_expires_at <= now:
+        raise refusal(row, Reason.SECRET_RETIRED, "this secret was replaced by a rotation")
+    if not row.principal_value("is_active", default=True):
+        raise refusal(row, Reason.PRINCIPAL_INACTIVE)
+    if row.networks:
+        address = parse_address(client.where.address) if client.where.address else None
+        if address is None or not contains(parse_networks(row.networks), address):
+            raise refusal(row, Reason.NETWORK, f"used from {client.where.address or 'an unknown address'}")
+    if row.origins and client.origin.lower() not in parse_origins(row.origins):
+        raise refusal(row, Reason.ORIGIN, "used from another origin" if client.origin else "no Origin header")
+
+
+def access_of_row(row: KeyRow, now: datetime) -> Access:
+    """Granted ∩ held, from the row alone: no query unless the policy changed."""
+    policy = policy_for(row.policy_generation)
+    grants = parse_grants(row.direct_grants) + parse_grants(row.group_grants)
+    held = policy.held(active_rights(grants, now), superuser=bool(row.principal_value("is_superuser", default=False)))
+
+    def finish(user: Any) -> None:
+        user.__dict__["_apiaccess_rights"] = PrincipalRights(user, policy, held, None)
+        put_ceiling(user, rights)
+
+    principal = lazy_principal(row, finish)
+    ends = [end for end in (row.expires_at, row.secret_expires_at) if end is not None]
+    access = build_access(
+        principal,
+        CredentialRef(KIND, str(row.key_id), row.name),
+        policy=policy,
+        held=held,
+        granted=row.scopes,
+        expires_at=min(ends, default=None),
+        rate=row.rate,
+    )
+    rights: Any = access.rights
+    return access

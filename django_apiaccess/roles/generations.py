@@ -1,0 +1,28 @@
+"""Telling every process that roles or credentials changed."""
+
+from __future__ import annotations
+
+import secrets
+
+from django.db import router, transaction
+
+from .models import Generation
+
+
+def bump(name: str) -> None:
+    """Give the generation `name` a new value, as part of the current transaction.
+
+    The update also locks the row until commit, so that changes of the same kind happen one after the other: that is how
+    "nobody holds two exclusive roles" stays true when two administrators grant at once.
+    """
+    using = router.db_for_write(Generation)
+    value = secrets.randbits(62)
+    if not Generation.objects.using(using).filter(name=name).update(value=value):
+        with transaction.atomic(using=using):
+            Generation.objects.using(using).update_or_create(name=name, defaults={"value": value})
+
+
+def current(name: str) -> int | None:
+    """The value now; None before anything ever changed."""
+    using = router.db_for_write(Generation)
+    return Generation.objects.using(using).filter(name=name).values_list("value", flat=True).first()

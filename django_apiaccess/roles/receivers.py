@@ -1,0 +1,99 @@
+"""What follows from changes that do not pass through a service: generations move on, and no cycle or conflict gets in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
+from django.core.exceptions import PermissionDenied
+from django.db.models.signals import m2m_changed, post_delete, post_save
+
+from ..conf import access_settings
+from ..exceptions import DutiesConflict, RoleCycle
+from . import separation
+from .generations import bump
+from .models import Generation, Grant, Role, Scope
+from .policy import ancestors, role_edges
+
+POST_M2M = ("post_add", "post_remove", "post_clear")
+HARMLESS_USER_FIELDS = frozenset({"last_login", "first_name", "last_name", "email"})
+
+
+class GroupDutiesConflict(DutiesConflict, PermissionDenied):
+    """A group that would bring two exclusive roles together; Django's admin shows it as a 403 page."""
+
+
+def policy_changed(**kwargs: Any) -> None:
+    """A role, a scope or a permission changed."""
+    if not kwargs.get("raw"):
+        bump(Generation.POLICY)
+
+
+def role_link_changed(action: str, **_kwargs: Any) -> None:
+    """A role got or lost scopes or permissions."""
+    if action in POST_M2M:
+        bump(Generation.POLICY)
+
+
+def parents_changed(action: str, instance: Any, **_kwargs: Any) -> None:
+    """A role inherits otherwise. The generation is bumped first: its row lock makes two such changes wait for each other."""
+    if action.startswith("pre_"):
+        bump(Generation.POLICY)
+    elif action == "post_add":
+        refuse_cycle()
+        separation.check()
+
+
+def refuse_cycle() -> None:
+    """Raise `RoleCycle` when a role inherits from itself."""
+    edges = role_edges()
+    for role, parents in edges.items():
+        if any(role in ancestors(edges, parent) for parent in parents):
+            line = sorted(Role.objects.filter(pk__in=ancestors(edges, role)).values_list("name", flat=True))
+            raise RoleCycle(f"Roles cannot inherit in a circle: {', '.join(line)}.", field="parents")
+
+
+def credentials_changed(**kwargs: Any) -> None:
+    """A grant, a key or a principal changed: tell the processes that cache, if the project lets them."""
+    if kwargs.get("raw") or not access_settings.CACHE_SECONDS:
+        return
+    fields = kwargs.get("update_fields")
+    if fields and frozenset(fields) <= HARMLESS_USER_FIELDS:
+        return
+    bump(Generation.CREDENTIALS)
+
+
+def membership_changed(action: str, instance: Any, reverse: bool, pk_set: set[Any] | None, **_kwargs: Any) -> None:
+    """A user joined or left a group."""
+    if action == "pre_add":
+        bump_for_duties()
+    if action == "post_add" and pk_set:
+        users = pk_set if reverse else [instance.pk]
+        separation.check(users, error=GroupDutiesConflict)
+    if action in POST_M2M and access_settings.CACHE_SECONDS:
+        bump(Generation.CREDENTIALS)
+
+
+def bump_for_duties() -> None:
+    """Take the lock of grants before a membership is written, where separations of duty exist."""
+    from .models import SeparationOfDuty
+
+    if SeparationOfDuty.objects.exists():
+        bump(Generation.CREDENTIALS)
+
+
+def connect() -> None:
+    """Called once, when the app is ready."""
+    for model in (Role, Scope, Permission):
+        for signal in (post_save, post_delete) if model is not Permission else (post_delete,):
+            signal.connect(policy_changed, sender=model, dispatch_uid=f"django_apiaccess.policy.{model.__name__}")
+    for through in (Role.scopes.through, Role.permissions.through):
+        m2m_changed.connect(role_link_changed, sender=through, dispatch_uid=f"django_apiaccess.{through.__name__}")
+    m2m_changed.connect(parents_changed, sender=Role.parents.through, dispatch_uid="django_apiaccess.parents")
+    user_model = get_user_model()
+    for model in (Grant, user_model):
+        for signal in (post_save, post_delete):
+            signal.connect(credentials_changed, sender=model, dispatch_uid=f"django_apiaccess.credentials.{model.__name__}")
+    if hasattr(user_model, "groups"):
+        m2m_changed.connect(membership_changed, sender=user_model.groups.through, dispatch_uid="django_apiaccess.groups")

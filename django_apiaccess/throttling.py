@@ -1,0 +1,55 @@
+"""DRF throttle: the rate of the credential itself, with `RateLimit` headers."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Any, Never
+
+from rest_framework.exceptions import Throttled
+from rest_framework.request import Request
+from rest_framework.throttling import BaseThrottle
+
+from .authn.client import where_of
+from .authn.rates import take
+from .core.access import Access
+from .core.rates import parse_rate
+from .core.reasons import Reason
+from .events.later import refused_later
+from .events.tags import Action
+
+
+class RateLimited(Throttled):
+    """429 with the body of every other refusal."""
+
+    def __init__(self, wait: float) -> None:
+        super().__init__(wait)
+        seconds = max(1, math.ceil(wait))
+        detail = f"Too many requests with this credential. Try again in {seconds} seconds."
+        self.detail: Any = {"detail": detail, "code": "rate_limited"}
+        self.wait = seconds
+
+
+class AccessRateThrottle(BaseThrottle):
+    """Holds a credential to the rate that was set on it. Counts are exact across workers (see `authn.rates`).
+
+    Headers: `RateLimit-Policy` and `RateLimit` (IETF httpapi draft), `Retry-After` on 429.
+    """
+
+    def allow_request(self, request: Request, view: Any) -> bool:
+        access = request.auth
+        if not isinstance(access, Access) or not access.rate:
+            return True
+        rate = parse_rate(access.rate)
+        taken = take(f"{access.credential.kind}:{access.credential.id}", rate, time.time())
+        headers = getattr(view, "headers", None)
+        if headers is not None:
+            headers["RateLimit-Policy"] = f'"credential";q={rate.limit};w={rate.seconds}'
+            headers["RateLimit"] = f'"credential";r={taken.remaining};t={math.ceil(taken.reset)}'
+        if not taken.allowed:
+            self._refuse(request, taken.reset)
+        return True
+
+    def _refuse(self, request: Request, wait: float) -> Never:
+        refused_later(Action.ACCESS_DENIED, Reason.RATE, where=where_of(request), detail=f"credential {request.auth.credential.id}")
+        raise RateLimited(wait)

@@ -1,0 +1,68 @@
+"""What many tests need: people, roles, keys, and a client that sends a key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.auth import get_user_model
+from rest_framework.test import APIClient
+
+from django_apiaccess.events.source import Actor
+from django_apiaccess.keys import service as keys
+from django_apiaccess.roles import service as roles
+
+
+@pytest.fixture
+def operator() -> Actor:
+    """Somebody at the shell of the machine: may do everything."""
+    return Actor.command("test")
+
+
+@pytest.fixture
+def make_user(db: None, operator: Actor) -> Callable[..., Any]:
+    """`make_user("ann", "docs:read", "docs:write", role="editor", is_staff=True)`: a user who holds these scopes and this role."""
+
+    def make(name: str = "ann", *scopes: str, role: str | None = None, **fields: Any) -> Any:
+        user = get_user_model().objects.create_user(username=name, password="secret", **fields)  # noqa: S106
+        for scope in scopes:
+            roles.grant(user=user, scope=scope, by=operator)
+        if role is not None:
+            roles.grant(user=user, role=role, by=operator)
+        return user
+
+    return make
+
+
+@pytest.fixture
+def make_role(db: None, operator: Actor) -> Callable[..., Any]:
+    """`make_role("editor", "docs:write", parents=["reader"])`."""
+
+    def make(name: str, *scopes: str, **fields: Any) -> Any:
+        return roles.save_role(name=name, scopes=scopes, by=operator, **fields)
+
+    return make
+
+
+@pytest.fixture
+def make_key(db: None, operator: Actor) -> Callable[..., keys.Issued]:
+    """`make_key(user, "docs:read", rate="5/min")`: a key of the user, with its text."""
+
+    def make(principal: Any, *scopes: str, name: str = "test", **fields: Any) -> keys.Issued:
+        return keys.issue(principal=principal, name=name, scopes=scopes, by=operator, **fields)
+
+    return make
+
+
+@pytest.fixture
+def client_of() -> Callable[..., APIClient]:
+    """`client_of(issued)`: a client that sends the key with every request."""
+
+    def make(issued: keys.Issued | str, scheme: str = "Api-Key") -> APIClient:
+        client = APIClient()
+        text = issued if isinstance(issued, str) else issued.text
+        client.credentials(HTTP_AUTHORIZATION=f"{scheme} {text}")
+        return client
+
+    return make

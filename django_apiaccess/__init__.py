@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .permissions import require_access as require_access
     from .core.access import Access as Access
     from .core.decision import Decision as Decision
     from .core.requirement import AUTHENTICATED as AUTHENTICATED
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from .core.requirement import HasRole as HasRole
     from .core.requirement import HasScope as HasScope
     from .core.scopes import declare_scope as declare_scope
+    from .permissions import require_access as require_access
 
 __version__ = "0.1.0"
 

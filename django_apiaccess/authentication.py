@@ -92,7 +92,12 @@ class AccessAuthentication(BaseAuthentication):
             credential = CredentialRef(error.kind, error.credential_id, error.credential_label) if error.kind else None
             by = Actor("anonymous", "", str(error.principal_id or ""), where=where)
             refused(
-                Action.CREDENTIAL_REFUSED, error.reason, by=by, credential=credential, outcome="failed", detail=error.detail
+                Action.CREDENTIAL_REFUSED,
+                error.reason,
+                by=by,
+                credential=credential,
+                outcome="failed",
+                detail=error.detail,
             )
         raise_answer(answer)
 

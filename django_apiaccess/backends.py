@@ -59,11 +59,10 @@ class AccessBackend(BaseBackend):
         grants = Grant.objects.active().filter(giving)
         grants = grants.on_everything() if obj is None else grants.filter(_everything_or(obj))
         model = get_user_model()
-        through = Exists(grants.filter(user=OuterRef("pk")))
+        condition = Q(Exists(grants.filter(user=OuterRef("pk"))))
         if hasattr(model, "groups"):
-            related = model._meta.get_field("groups").related_query_name()  # type: ignore[union-attr]
-            through = through | Exists(grants.filter(**{f"group__{related}": OuterRef("pk")}))
-        condition = Q(through)
+            related = model._meta.get_field("groups").related_query_name()
+            condition |= Q(Exists(grants.filter(**{f"group__{related}": OuterRef("pk")})))
         if include_superusers and hasattr(model, "is_superuser"):
             condition |= Q(is_superuser=True)
         users = model._default_manager.filter(condition)

@@ -11,7 +11,7 @@ from .authn.responses import NOT_AUTHENTICATED, Answer
 
 
 class _Challenge:
-    """DRF's exception handler overwrites `auth_header` of a 401 with the first authenticator's challenge; ours is more precise and stays."""
+    """DRF overwrites `auth_header` of a 401 with the first authenticator's challenge; ours is more precise and stays."""
 
     answer: Answer
 

@@ -47,7 +47,7 @@ class HasAccess(BasePermission):
         decision = decide(requirement, access)
         if decision.allowed or (holds_somewhere(requirement, access) and opens_single_objects(request, view)):
             return True
-        refuse(request, access, requirement, decision)
+        return refuse(request, access, requirement, decision)
 
     def has_object_permission(self, request: Request, view: APIView, obj: Any) -> bool:
         access = access_of(request)
@@ -68,7 +68,9 @@ class HasAccess(BasePermission):
     def _refuse_undeclared(self, request: Request, view: APIView, access: Access | None) -> Never:
         if access is None:
             raise_answer(responses.NOT_AUTHENTICATED)
-        verdict = denied("undeclared", Reason.UNDECLARED, f"{type(view).__name__} declares nothing for {request.method}")
+        verdict = denied(
+            "undeclared", Reason.UNDECLARED, f"{type(view).__name__} declares nothing for {request.method}"
+        )
         _write(request, access, verdict)
         raise_answer(responses.UNDECLARED)
 
@@ -81,10 +83,11 @@ def access_of(request: Request) -> Access | None:
     user = request.user
     if user is None or not user.is_authenticated:
         return None
-    found = getattr(request, "_apiaccess_access", None)
-    if found is None:
-        found = request._apiaccess_access = access_of_user(user, kind="other")  # type: ignore[attr-defined]
-    return found  # type: ignore[no-any-return]
+    known = request.__dict__
+    if "apiaccess_other" not in known:
+        known["apiaccess_other"] = access_of_user(user, kind="other")
+    found: Access = known["apiaccess_other"]
+    return found
 
 
 def opens_single_objects(request: Request, view: Any) -> bool:
@@ -128,7 +131,7 @@ def is_guarded(view: Any) -> bool:
     """Whether `HasAccess` has a say in every request to `view`: alone, beside others, or in every branch of a composition."""
     from rest_framework.views import APIView  # not at import: DRF's views import the default permission classes
 
-    cls = view if isinstance(view, type) else type(view)
+    cls: Any = view if isinstance(view, type) else type(view)
     overridden = cls.get_permissions is not APIView.get_permissions
     if overridden and not isinstance(view, type):
         return any(_guards(permission) for permission in view.get_permissions())
@@ -143,16 +146,21 @@ _guarded: WeakKeyDictionary[type, tuple[tuple[Any, ...], bool]] = WeakKeyDiction
 
 
 def _guards(permission: Any) -> bool:
+    # DRF holds a composition as OperandHolder in a class body, as AND or OR once instantiated
     if isinstance(permission, type):
         return issubclass(permission, HasAccess)
     if isinstance(permission, OperandHolder):
-        left, right = _guards(permission.op1_class), _guards(permission.op2_class)
-        return (left or right) if permission.operator_class is AND else (left and right and permission.operator_class is OR)
-    if isinstance(permission, AND):
-        return _guards(permission.op1) or _guards(permission.op2)
-    if isinstance(permission, OR):
-        return _guards(permission.op1) and _guards(permission.op2)
+        return _combined(permission.operator_class, permission.op1_class, permission.op2_class)
+    if isinstance(permission, AND | OR):
+        parts: Any = permission
+        return _combined(type(permission), parts.op1, parts.op2)
     return isinstance(permission, HasAccess)
+
+
+def _combined(operator: Any, left: Any, right: Any) -> bool:
+    if operator is AND:
+        return _guards(left) or _guards(right)
+    return operator is OR and _guards(left) and _guards(right)
 
 
 # -- the decorator
@@ -180,7 +188,9 @@ def require_access(requirement: Requirement | str) -> Callable[[Any], Any]:
         def asked(*args: Any, **kwargs: Any) -> Any:
             request = next((arg for arg in args[:2] if isinstance(arg, Request)), None)
             if request is None:
-                raise TypeError("@require_access works on DRF views: put it below @api_view, or on a handler of an APIView.")
+                raise TypeError(
+                    "@require_access works on DRF views: put it below @api_view, or on a handler of an APIView."
+                )
             _ask(request, wanted)
             return target(*args, **kwargs)
 

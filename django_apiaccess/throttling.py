@@ -47,9 +47,11 @@ class AccessRateThrottle(BaseThrottle):
             headers["RateLimit-Policy"] = f'"credential";q={rate.limit};w={rate.seconds}'
             headers["RateLimit"] = f'"credential";r={taken.remaining};t={math.ceil(taken.reset)}'
         if not taken.allowed:
-            self._refuse(request, taken.reset)
+            self._refuse(request, access, taken.reset)
         return True
 
-    def _refuse(self, request: Request, wait: float) -> Never:
-        refused_later(Action.ACCESS_DENIED, Reason.RATE, where=where_of(request), detail=f"credential {request.auth.credential.id}")
+    def _refuse(self, request: Request, access: Access, wait: float) -> Never:
+        refused_later(
+            Action.ACCESS_DENIED, Reason.RATE, where=where_of(request), detail=f"credential {access.credential.id}"
+        )
         raise RateLimited(wait)

@@ -38,7 +38,9 @@ class Declaration:
         found = {}
         for key, wanted in value.items():
             if not isinstance(key, str):
-                raise DeclarationError(f"Keys of access are names of actions or methods, 'read' or 'write', not {key!r}.")
+                raise DeclarationError(
+                    f"Keys of access are names of actions or methods, 'read' or 'write', not {key!r}."
+                )
             try:
                 found[key.lower() if key.upper() in METHODS else key] = requirement_from(wanted)
             except TypeError as error:

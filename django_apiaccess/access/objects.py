@@ -20,7 +20,7 @@ def narrow(queryset: Any, requirement: Requirement, access: Access) -> Any:
     return queryset.filter(condition)
 
 
-def reach(queryset: Any, requirement: Requirement, access: Access) -> Q | bool:
+def reach(queryset: Any, requirement: Requirement, access: Access) -> Q | bool:  # noqa: PLR0911 - one a form
     """All objects (True), none (False), or those that fulfil the condition."""
     if isinstance(requirement, And):
         conditions = [reach(queryset, part, access) for part in requirement.parts]

@@ -20,7 +20,7 @@ class CredentialSerializer(serializers.Serializer[Any]):
 
     kind = serializers.CharField()
     id = serializers.CharField()
-    label = serializers.CharField()
+    label: Any = serializers.CharField()
 
 
 class PrincipalSerializer(serializers.Serializer[Any]):
@@ -39,7 +39,9 @@ class AccessSerializer(serializers.Serializer[Any]):
     scopes = serializers.ListField(child=serializers.CharField())
     object_scopes = serializers.ListField(child=serializers.CharField(), help_text="Held on single objects only.")
     roles = serializers.ListField(child=serializers.CharField())
-    permissions = serializers.ListField(child=serializers.CharField(), help_text="Django permissions within the scopes.")
+    permissions = serializers.ListField(
+        child=serializers.CharField(), help_text="Django permissions within the scopes."
+    )
     amr = serializers.ListField(child=serializers.CharField())
     acr = serializers.CharField(allow_blank=True)
     auth_time = serializers.DateTimeField(allow_null=True)
@@ -57,7 +59,7 @@ class MeView(APIView):
 
     def get(self, request: Request) -> Response:
         access = access_of(request)
-        assert access is not None  # noqa: S101 - HasAccess let it in
+        assert access is not None
         user = access.principal
         data = {
             "principal": {

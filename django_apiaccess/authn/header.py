@@ -72,5 +72,8 @@ def refuse_in_query(query: str) -> None:
     found = secrets.pattern(prefix).search(unquote_plus(query[:MAX_LENGTH]))
     if found is not None:
         raise InvalidCredential(
-            Reason.CREDENTIAL_IN_QUERY, "an API key stands in the query string", kind="api_key", credential_label=secrets.mask(found[0])
+            Reason.CREDENTIAL_IN_QUERY,
+            "an API key stands in the query string",
+            kind="api_key",
+            credential_label=secrets.mask(found[0]),
         )

@@ -71,7 +71,7 @@ AMBIGUOUS: Final = Answer(
 IN_QUERY: Final = Answer(
     401,
     "credential_in_query",
-    "An API key stands in the URL, where logs and histories keep it. Send it in a header (Authorization: Api-Key <key>) and rotate this key.",
+    "An API key stands in the URL, where logs keep it. Rotate it, and send it in a header: Authorization: Api-Key <key>.",
     invitation(error="invalid_request", error_description="A credential must not be sent in the query string"),
 )
 INSECURE: Final = Answer(
@@ -100,7 +100,9 @@ def for_credential(reason: Reason) -> Answer:
 
 
 UNDECLARED: Final = Answer(
-    403, "undeclared", "This endpoint declares no access for the request, so it is closed. Its developer must declare one."
+    403,
+    "undeclared",
+    "This endpoint declares no access for the request, so it is closed. Its developer must declare one.",
 )
 
 
@@ -113,11 +115,16 @@ def for_decision(decision: Decision, requirement: Requirement) -> Answer:
         listed = " ".join(decision.missing_scopes)
         code, detail = "insufficient_scope", f"This needs the scope {', '.join(decision.missing_scopes)}."
         if reason is Reason.SCOPE_REQUIRED:
-            detail = "No scope of this credential opens this endpoint: a role alone does not open it to a scoped credential."
+            detail = (
+                "No scope of this credential opens this endpoint: a role alone does not open it to a scoped credential."
+            )
         elif reason is Reason.OBJECT:
             detail = f"The scope {listed} is held on other objects only."
         elif reason is not Reason.SCOPE_MISSING:
-            code, detail = reason.value, f"{DETAILS[reason]} It also needs the scope {', '.join(decision.missing_scopes)}."
+            code, detail = (
+                reason.value,
+                f"{DETAILS[reason]} It also needs the scope {', '.join(decision.missing_scopes)}.",
+            )
         header = challenge("Bearer", error="insufficient_scope", **({"scope": listed} if listed else {}))
         extra = {"required": list(decision.required_scopes), "missing": list(decision.missing_scopes)}
         return Answer(403, code, detail, header, extra)

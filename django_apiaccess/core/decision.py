@@ -50,6 +50,8 @@ def granted(text: str, *, anchored: bool, detail: str = "", scopes: tuple[str, .
     return Decision(True, text, detail=detail, anchored=anchored, required_scopes=scopes)
 
 
-def denied(text: str, reason: Reason, detail: str, *, scopes: tuple[str, ...] = (), missing: tuple[str, ...] = ()) -> Decision:
+def denied(
+    text: str, reason: Reason, detail: str, *, scopes: tuple[str, ...] = (), missing: tuple[str, ...] = ()
+) -> Decision:
     """A no, with its cause."""
     return Decision(False, text, reason=reason, detail=detail, required_scopes=scopes, missing_scopes=missing)

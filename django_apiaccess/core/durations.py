@@ -31,7 +31,7 @@ def duration(value: timedelta | str | int) -> timedelta:
     if isinstance(value, timedelta):
         return value
     if isinstance(value, bool):
-        raise ValueError("A duration is a timedelta or a text as '90d', not a truth value.")
+        raise ValueError("A duration is a timedelta or a text as '90d', not a truth value.")  # noqa: TRY004 - one error for all
     if isinstance(value, int):
         return timedelta(seconds=value)
     return parse_duration(value)

@@ -15,5 +15,7 @@ def parse_origins(text: str) -> frozenset[str]:
     origins = frozenset(part.lower() for part in text.split())
     for origin in sorted(origins):
         if not _ORIGIN.fullmatch(origin):
-            raise ValueError(f"{origin!r} is not an origin: write scheme and host only, as https://shop.example or http://localhost:3000.")
+            raise ValueError(
+                f"{origin!r} is not an origin: write scheme and host only, as https://shop.example or http://localhost:3000."
+            )
     return origins

@@ -63,7 +63,9 @@ class Requirement(ABC):
         )
 
     def __bool__(self) -> bool:
-        raise TypeError("A requirement is neither true nor false by itself: combine with & and |, ask with access.has().")
+        raise TypeError(
+            "A requirement is neither true nor false by itself: combine with & and |, ask with access.has()."
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,9 @@ class HasScope(Requirement):
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name:
-            raise TypeError("HasScope takes one scope name, as in HasScope('orders:read'); combine several with & or |.")
+            raise TypeError(
+                "HasScope takes one scope name, as in HasScope('orders:read'); combine several with & or |."
+            )
 
     def evaluate(self, access: Access) -> Decision:
         need = (self.name,)

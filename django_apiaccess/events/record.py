@@ -31,7 +31,11 @@ def target_of(obj: models.Model | None, label: str = "") -> dict[str, str]:
     if obj is None:
         return {"target_label": label[:200]} if label else {}
     meta = obj._meta
-    return {"target_kind": str(meta.model_name), "target_id": str(obj.pk)[:64], "target_label": (label or str(obj))[:200]}
+    return {
+        "target_kind": str(meta.model_name),
+        "target_id": str(obj.pk)[:64],
+        "target_label": (label or str(obj))[:200],
+    }
 
 
 def _event(action: Action, by: Actor, **columns: Any) -> Event:
@@ -59,7 +63,9 @@ def _clean(text: str) -> str:
     return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
 
 
-def changed(action: Action, target: models.Model | None, *, by: Actor, reason: str = "", label: str = "", **details: Any) -> Event:
+def changed(
+    action: Action, target: models.Model | None, *, by: Actor, reason: str = "", label: str = "", **details: Any
+) -> Event:
     """Write the line of a change, in the current transaction; logger and signal follow after commit."""
     event = _event(
         action, by, outcome=Event.Outcome.SUCCESS, reason=reason, details=details, **target_of(target, label)
@@ -69,14 +75,16 @@ def changed(action: Action, target: models.Model | None, *, by: Actor, reason: s
     return event
 
 
-def changed_many(action: Action, targets: Iterable[tuple[models.Model, dict[str, Any]]], *, by: Actor, reason: str = "") -> int:
+def changed_many(
+    action: Action, targets: Iterable[tuple[models.Model, dict[str, Any]]], *, by: Actor, reason: str = ""
+) -> int:
     """The lines of one change to many things: `(thing, details)` each. In the current transaction."""
     events = [
         _event(action, by, outcome=Event.Outcome.SUCCESS, reason=reason, details=details, **target_of(target))
         for target, details in targets
     ]
     Event.objects.bulk_create(events, batch_size=1000)
-    transaction.on_commit(lambda: [_announce(event) for event in events], using=router.db_for_write(Event), robust=True)
+    transaction.on_commit(lambda: _announce_all(events), using=router.db_for_write(Event), robust=True)
     return len(events)
 
 
@@ -94,7 +102,9 @@ def refused(
     """Write the line of a refusal so that it outlives the refused request's transaction. Never raises."""
     if detail:
         details["detail"] = detail
-    event = _event(action, by, outcome=outcome, reason=reason.value, details=details, credential=credential, count=count)
+    event = _event(
+        action, by, outcome=outcome, reason=reason.value, details=details, credential=credential, count=count
+    )
     connection = connections[router.db_for_write(Event)]
     if connection.in_atomic_block and (connection.settings_dict.get("ATOMIC_REQUESTS") or connection.needs_rollback):
         if not hasattr(_waiting, "events"):
@@ -121,6 +131,11 @@ def _save(events: list[Event]) -> None:
             event.save(force_insert=True)
         except DatabaseError:  # the request's answer matters more than its line; the logger still gets it
             logger.exception("The audit log could not be written", extra={"access_event": event.action})
+        _announce(event)
+
+
+def _announce_all(events: list[Event]) -> None:
+    for event in events:
         _announce(event)
 
 

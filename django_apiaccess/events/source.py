@@ -63,11 +63,16 @@ class Actor:
         """A caller of the API: bounded by what the credential may do."""
         user = access.principal
         return cls(
-            "user", str(user.get_username())[:150], str(user.pk), user=user, access=access, credential=access.credential, where=where
+            "user",
+            str(user.get_username())[:150],
+            str(user.pk),
+            user=user,
+            access=access,
+            credential=access.credential,
+            where=where,
         )
 
     @property
     def bounded(self) -> bool:
         """Whether the actor can only give what they hold."""
         return self.user is not None
-

@@ -65,7 +65,9 @@ class APIKeyKind:
         elif verdict is digests.Verdict.WRONG:
             raise refusal(row, Reason.WRONG_SECRET)
         elif verdict is digests.Verdict.UNVERIFIABLE:
-            raise refusal(row, Reason.PEPPER_MISSING, "its digest was made with a pepper or format that is not known here")
+            raise refusal(
+                row, Reason.PEPPER_MISSING, "its digest was made with a pepper or format that is not known here"
+            )
         return row
 
 

@@ -41,7 +41,7 @@ def authtoken_id(token: str) -> str:
 
 
 def knox_ids(token: str) -> tuple[str, ...]:
-    """knox stores a SHA-512 of the text (5) or of the bytes it stands for (4.2): the head of either finds the row."""
+    """Knox stores a SHA-512 of the text (5) or of the bytes it stands for (4.2): the head of either finds the row."""
     ids = [knox_id(hashlib.sha512(token.encode()).hexdigest())]
     try:
         raw = bytes.fromhex(token)

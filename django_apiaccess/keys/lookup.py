@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from django.contrib.auth import get_user_model
-from django.db import models, router
+from django.db import router
 from django.utils.functional import SimpleLazyObject
 
 from ..conf import access_settings
@@ -77,7 +77,7 @@ OWN_COLUMNS: Final = (
 )
 
 
-def key_query(public_id: str) -> models.QuerySet[Any, Any]:
+def key_query(public_id: str) -> Any:
     """The look-up as the ORM writes it; compiled once. Tests hold the compiled statement against it."""
     principal = (f"key__principal__{column}" for column in principal_columns())
     found = APIKeySecret.objects.filter(public_id=public_id).order_by()
@@ -90,7 +90,7 @@ statement: Final = CompiledLookup(key_query, APIKeySecret)
 def load(public_id: str) -> KeyRow | None:
     """Ask the database: one statement."""
     row = statement.find(public_id)
-    return None if row is None else KeyRow(*row[: len(OWN_COLUMNS)], row[len(OWN_COLUMNS) :])
+    return None if row is None else KeyRow._make((*row[: len(OWN_COLUMNS)], row[len(OWN_COLUMNS) :]))
 
 
 class RowMemory:

@@ -95,10 +95,16 @@ class APIKey(models.Model):
         _("origins"),
         blank=True,
         validators=[validate_origins],
-        help_text=_("Web origins it may be used from, as https://shop.example. Empty: any. Only browsers tell the truth here."),
+        help_text=_(
+            "Web origins it may be used from, as https://shop.example. Empty: any. Only browsers tell the truth here."
+        ),
     )
     rate = models.CharField(
-        _("rate"), max_length=30, blank=True, validators=[validate_rate], help_text=_("As 100/min. Empty: no limit of its own.")
+        _("rate"),
+        max_length=30,
+        blank=True,
+        validators=[validate_rate],
+        help_text=_("As 100/min. Empty: no limit of its own."),
     )
     created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
     created_by = models.ForeignKey(
@@ -143,6 +149,9 @@ class APIKey(models.Model):
             ("revoke_apikey", "Can revoke API key"),
         ]
 
+    def __str__(self) -> str:
+        return self.name
+
     @property
     def status(self) -> APIKey.Status:
         if self.revoked_at is not None:
@@ -150,9 +159,6 @@ class APIKey(models.Model):
         if self.expires_at is not None and self.expires_at <= timezone.now():
             return self.Status.EXPIRED
         return self.Status.ACTIVE
-
-    def __str__(self) -> str:
-        return self.name
 
 
 class APIKeySecret(models.Model):
@@ -186,10 +192,10 @@ class APIKeySecret(models.Model):
             models.UniqueConstraint(fields=["key"], condition=Q(retired_at=None), name="apiaccess_secret_one_current"),
         ]
 
+    def __str__(self) -> str:
+        return self.public_id
+
     @property
     def is_legacy(self) -> bool:
         """Whether the text was made by another package."""
         return ":" in self.public_id
-
-    def __str__(self) -> str:
-        return self.public_id

@@ -27,7 +27,9 @@ class APIKeyQuerySet(models.QuerySet[Any]):
 
     def unused_for(self, length: timedelta) -> Self:
         """Usable, and neither used nor made within that time."""
-        return self.usable().alias(_seen=Coalesce("last_used_at", "created_at")).filter(_seen__lt=timezone.now() - length)
+        return (
+            self.usable().alias(_seen=Coalesce("last_used_at", "created_at")).filter(_seen__lt=timezone.now() - length)
+        )
 
     def older_than(self, length: timedelta) -> Self:
         """Usable keys whose current secret was made longer ago than that."""

@@ -12,4 +12,6 @@ def connect() -> None:
     """Called once, when the app is ready."""
     for model in (APIKey, APIKeySecret):
         for signal in (post_save, post_delete):
-            signal.connect(credentials_changed, sender=model, dispatch_uid=f"django_apiaccess.credentials.{model.__name__}")
+            signal.connect(
+                credentials_changed, sender=model, dispatch_uid=f"django_apiaccess.credentials.{model.__name__}"
+            )

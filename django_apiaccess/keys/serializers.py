@@ -76,7 +76,9 @@ class IssuedKeySerializer(APIKeySerializer):
 class RotationSerializer(serializers.Serializer[Any]):
     """How long the old secret lives on."""
 
-    grace = serializers.CharField(required=False, help_text="As 24h; 0 ends the old secret at once. Default: KEY_ROTATION_GRACE.")
+    grace = serializers.CharField(
+        required=False, help_text="As 24h; 0 ends the old secret at once. Default: KEY_ROTATION_GRACE."
+    )
 
     def validate_grace(self, value: str) -> Any:
         try:

@@ -30,6 +30,7 @@ from ..roles.generations import bump
 from ..roles.models import Generation
 from ..roles.rights import held_by
 from .models import APIKey, APIKeySecret, ServiceAccount
+from .querysets import APIKeyQuerySet
 
 BATCH: Final = 1000
 
@@ -60,14 +61,18 @@ def create_service_account(*, name: str, owner: Any, purpose: str, by: Actor) ->
     """A principal for a program: a user without a usable password, an owner who answers for it, and a purpose."""
     model = get_user_model()
     if not name.strip() or not purpose.strip():
-        raise InvalidChange("A service account needs a name and a purpose.", field="name" if not name.strip() else "purpose")
+        raise InvalidChange(
+            "A service account needs a name and a purpose.", field="name" if not name.strip() else "purpose"
+        )
     login: Any = model._meta.get_field(model.USERNAME_FIELD)
     value = f"{name}@service-account.invalid" if isinstance(login, models.EmailField) else name
     if (
         ServiceAccount.objects.filter(name=name).exists()
         or model._default_manager.filter(**{model.USERNAME_FIELD: value}).exists()
     ):
-        raise InvalidChange(f"There is a user or service account named {name!r} already. Choose another name.", field="name")
+        raise InvalidChange(
+            f"There is a user or service account named {name!r} already. Choose another name.", field="name"
+        )
     user = model(**{model.USERNAME_FIELD: value})
     user.set_unusable_password()
     _clean(user, exclude={"password"})
@@ -138,7 +143,7 @@ def change(key: APIKey, *, by: Actor, **fields: Any) -> APIKey:
     """Change name, scopes, networks, origins, rate or expires_at of a key that is not revoked. Unchanged: nothing is written."""
     unknown = set(fields) - {"name", "scopes", "networks", "origins", "rate", "expires_at"}
     if unknown:
-        raise TypeError(f"A key has no field {sorted(unknown)[0]!r} that can be changed.")
+        raise TypeError(f"A key has no field {min(unknown)!r} that can be changed.")
     if key.revoked_at is not None:
         raise InvalidChange("A revoked key cannot be changed. Make a new one.")
     before = described(key)
@@ -195,7 +200,9 @@ def rotate(key: APIKey, *, by: Actor, grace: timedelta | None = None, reason: st
     until = now + (access_settings.KEY_ROTATION_GRACE if grace is None else grace)
     current = APIKeySecret.objects.current().filter(key=key).values_list("pk", flat=True).first()
     if not APIKeySecret.objects.current().filter(key=key, pk=current).update(retired_at=now):
-        raise Conflict("Somebody else rotated this key at the same moment. Nothing was done; use their new secret or rotate again.")
+        raise Conflict(
+            "Somebody else rotated this key at the same moment. Nothing was done; use their new secret or rotate again."
+        )
     _shorten([key.pk], until)
     text = _add_secret(key)
     bump(Generation.CREDENTIALS)
@@ -204,7 +211,7 @@ def rotate(key: APIKey, *, by: Actor, grace: timedelta | None = None, reason: st
 
 
 def rotate_many(
-    keys: models.QuerySet[APIKey], *, by: Actor, grace: timedelta | None = None, batch: int = BATCH
+    keys: APIKeyQuerySet, *, by: Actor, grace: timedelta | None = None, batch: int = BATCH
 ) -> Iterator[list[Issued]]:
     """Rotate many keys, batch by batch. Each batch is handed out *before* the old secrets are told to end.
 
@@ -260,7 +267,7 @@ def _shorten(key_ids: list[int], until: datetime) -> None:
 # -- revoke
 
 
-def revoke(keys: APIKey | models.QuerySet[APIKey], *, reason: str, by: Actor, batch: int = BATCH) -> int:
+def revoke(keys: APIKey | APIKeyQuerySet, *, reason: str, by: Actor, batch: int = BATCH) -> int:
     """End keys for good, with the keys that were issued through them; felt at the next request. Returns how many ended now."""
     if not reason.strip():
         raise InvalidChange("Say why: a revocation needs a reason.", field="reason")
@@ -285,7 +292,9 @@ def _revoke_batch(ids: list[int], *, reason: str, by: Actor) -> int:
     bump(Generation.CREDENTIALS)
     now = timezone.now()
     rows = list(APIKey.objects.filter(pk__in=ids, revoked_at=None))
-    ended = APIKey.objects.filter(pk__in=[row.pk for row in rows], revoked_at=None).update(revoked_at=now, revoked_reason=reason)
+    ended = APIKey.objects.filter(pk__in=[row.pk for row in rows], revoked_at=None).update(
+        revoked_at=now, revoked_reason=reason
+    )
     changed_many(Action.KEY_REVOKED, ((row, {}) for row in rows), by=by, reason=reason)
     return ended
 
@@ -341,7 +350,8 @@ def _check_expiry(key: APIKey) -> None:
     longest = access_settings.KEY_MAX_LIFETIME
     if longest is not None and (key.expires_at is None or key.expires_at > now + longest + timedelta(minutes=1)):
         raise InvalidChange(
-            f"A key lives at most {humanise(longest)} here (KEY_MAX_LIFETIME). Choose an earlier expiry.", field="expires_at"
+            f"A key lives at most {humanise(longest)} here (KEY_MAX_LIFETIME). Choose an earlier expiry.",
+            field="expires_at",
         )
 
 
@@ -350,7 +360,9 @@ def _check_scopes(key: APIKey, by: Actor) -> None:
     missing = core_scopes.registry.expand(key.scopes) - held.scopes - held.object_scopes
     if missing:
         who, listed = key.principal.get_username(), ", ".join(sorted(missing))
-        raise NotHeld(f"{who} does not hold {listed}, so a key of theirs cannot have it. Grant it first.", missing, field="scopes")
+        raise NotHeld(
+            f"{who} does not hold {listed}, so a key of theirs cannot have it. Grant it first.", missing, field="scopes"
+        )
     access = delegation.access_of(by)
     if access is not None:
         beyond = core_scopes.registry.expand(key.scopes) - access.scopes - access.object_scopes

@@ -20,9 +20,12 @@ from ..permissions import HasAccess, access_of
 from ..throttling import AccessRateThrottle
 from . import service
 from .models import APIKey
-from .serializers import APIKeySerializer, IssuedKeySerializer, RevocationSerializer, RotationSerializer
+from .serializers import APIKeySerializer, RevocationSerializer, RotationSerializer
 
 NO_STORE = {"Cache-Control": "no-store"}
+
+
+STATUS: dict[type[InvalidChange], int] = {NotHeld: status.HTTP_403_FORBIDDEN, Conflict: status.HTTP_409_CONFLICT}
 
 
 class KeyPages(PageNumberPagination):
@@ -37,9 +40,7 @@ class ChangeRefused(APIException):
     """A change that is not possible, as an answer."""
 
     def __init__(self, error: InvalidChange) -> None:
-        self.status_code = {NotHeld: status.HTTP_403_FORBIDDEN, Conflict: status.HTTP_409_CONFLICT}.get(
-            type(error), status.HTTP_400_BAD_REQUEST
-        )
+        self.status_code = STATUS.get(type(error), status.HTTP_400_BAD_REQUEST)
         self.detail: Any = {"detail": error.message, "code": error.code}
         if error.field:
             self.detail["field"] = error.field
@@ -52,9 +53,7 @@ def refuse_change(error: InvalidChange) -> Never:
     raise ChangeRefused(error) from None
 
 
-class APIKeyViewSet(
-    mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[APIKey]
-):
+class APIKeyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[APIKey]):
     """My API keys. The text of a key appears in the answers to POST only, once.
 
     Any valid credential may manage its principal's keys, within itself: a scoped credential sees and touches only keys that can do no more
@@ -75,7 +74,11 @@ class APIKeyViewSet(
         access = access_of(self.request)
         if access is None:
             return APIKey.objects.none()
-        mine = APIKey.objects.filter(principal=access.principal.pk).select_related("principal").order_by("-created_at", "-pk")
+        mine = (
+            APIKey.objects.filter(principal=access.principal.pk)
+            .select_related("principal")
+            .order_by("-created_at", "-pk")
+        )
         if not access.scoped:
             return mine
         actor = self._actor()

@@ -25,7 +25,7 @@ class Ceiling:
 
     def has_perms(self, perm_list: Iterable[str], obj: Any = None) -> bool:
         if isinstance(perm_list, str) or not isinstance(perm_list, Iterable):
-            raise ValueError("perm_list must be an iterable of permissions.")
+            raise ValueError("perm_list must be an iterable of permissions.")  # noqa: TRY004 - as Django does
         return all(self.has_perm(perm, obj) for perm in perm_list)
 
     def has_module_perms(self, app_label: str) -> bool:
@@ -49,7 +49,7 @@ class Ceiling:
 
     async def ahas_perms(self, perm_list: Iterable[str], obj: Any = None) -> bool:
         if isinstance(perm_list, str) or not isinstance(perm_list, Iterable):
-            raise ValueError("perm_list must be an iterable of permissions.")
+            raise ValueError("perm_list must be an iterable of permissions.")  # noqa: TRY004 - as Django does
         for perm in perm_list:
             if not await self.ahas_perm(perm, obj):
                 return False

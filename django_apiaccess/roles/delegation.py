@@ -40,7 +40,9 @@ def check_role(actor: Actor, role: RoleRights, *, on: Any = None, field: str = "
     if access is None:
         return
     if holds and role.name not in access.roles:
-        raise NotHeld(f"{actor.label} does not hold the role {role.name!r} and so cannot give it.", [role.name], field=field)
+        raise NotHeld(
+            f"{actor.label} does not hold the role {role.name!r} and so cannot give it.", [role.name], field=field
+        )
     check_scopes(actor, role.scopes, on=on, field=field)
     check_permissions(actor, role.permissions - core_scopes.registry.permissions(role.scopes), field=field)
 
@@ -54,4 +56,6 @@ def check_permissions(actor: Actor, permissions: Iterable[str], *, field: str = 
     missing = [name for name in permissions if not rights.has_permission(name)]
     if missing:
         listed = ", ".join(sorted(missing))
-        raise NotHeld(f"{actor.label} does not have the permission {listed} and so cannot give it.", missing, field=field)
+        raise NotHeld(
+            f"{actor.label} does not have the permission {listed} and so cannot give it.", missing, field=field
+        )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -18,7 +18,13 @@ def validate_scopes(names: Iterable[str]) -> None:
         raise ValidationError(complaints)
 
 
-class ScopesField(models.TextField):  # type: ignore[type-arg]
+if TYPE_CHECKING:
+    Text = models.TextField[Iterable[str] | str, frozenset[str]]
+else:
+    Text = models.TextField
+
+
+class ScopesField(Text):
     """A set of scope names, stored as an RFC 6749 scope string; in Python a frozenset of str.
 
     Text, not rows of another table, because a credential is a snapshot of names, as in a token's `scope` claim: it must be

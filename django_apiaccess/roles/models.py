@@ -152,6 +152,9 @@ class Grant(models.Model):
         ]
         indexes = [models.Index(fields=["content_type", "object_id"], name="apiaccess_grant_object")]
 
+    def __str__(self) -> str:
+        return f"{self.right} to {self.holder} on {self.target}"
+
     @property
     def holder(self) -> str:
         """Who has it, in words."""
@@ -169,16 +172,15 @@ class Grant(models.Model):
             return "everything"
         return f"{self.content_type.app_label}.{self.content_type.model}:{self.object_id}"
 
-    def __str__(self) -> str:
-        return f"{self.right} to {self.holder} on {self.target}"
-
 
 class SeparationOfDuty(models.Model):
     """Roles that exclude each other: nobody may hold more than `at_most` of them (static separation of duty, INCITS 359)."""
 
     name = models.CharField(_("name"), max_length=100)
     roles = models.ManyToManyField(Role, verbose_name=_("roles"), related_name="separations")
-    at_most = models.PositiveSmallIntegerField(_("at most"), default=1, help_text=_("How many of these roles one may hold."))
+    at_most = models.PositiveSmallIntegerField(
+        _("at most"), default=1, help_text=_("How many of these roles one may hold.")
+    )
     reason = models.CharField(_("reason"), max_length=255, blank=True)
 
     class Meta:

@@ -72,7 +72,9 @@ def permission(name: str, *, field: str = "permissions") -> Permission:
     app_label, _, codename = name.partition(".")
     found = Permission.objects.filter(content_type__app_label=app_label, codename=codename).first()
     if found is None:
-        known = (f"{label}.{code}" for label, code in Permission.objects.values_list("content_type__app_label", "codename"))
+        known = (
+            f"{label}.{code}" for label, code in Permission.objects.values_list("content_type__app_label", "codename")
+        )
         raise UnknownName(f"Unknown permission {name!r}.{nearest(name, known)}", field=field)
     return found
 

@@ -191,7 +191,10 @@ def parse_grants(text: str | None) -> tuple[GrantRow, ...]:
     """Grants as the statement's JSON brings them."""
     if not text or text == "[]":
         return ()
-    return tuple((role, scope, bool(on_object), _time(starts), _time(ends)) for role, scope, on_object, starts, ends in json.loads(text))
+    return tuple(
+        (role, scope, bool(on_object), _time(starts), _time(ends))
+        for role, scope, on_object, starts, ends in json.loads(text)
+    )
 
 
 def _time(text: str | None) -> datetime | None:

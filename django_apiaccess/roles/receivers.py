@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 from django.core.exceptions import PermissionDenied
+from django.db import models
 from django.db.models.signals import m2m_changed, post_delete, post_save
 
 from ..conf import access_settings
@@ -85,15 +86,21 @@ def bump_for_duties() -> None:
 
 def connect() -> None:
     """Called once, when the app is ready."""
-    for model in (Role, Scope, Permission):
-        for signal in (post_save, post_delete) if model is not Permission else (post_delete,):
-            signal.connect(policy_changed, sender=model, dispatch_uid=f"django_apiaccess.policy.{model.__name__}")
+    policy_models: tuple[type[models.Model], ...] = (Role, Scope)
+    for model in policy_models:
+        post_save.connect(policy_changed, sender=model, dispatch_uid=f"django_apiaccess.policy.{model.__name__}")
+    for model in policy_models + (Permission,):  # noqa: RUF005 - mypy joins the types of a display too widely
+        post_delete.connect(policy_changed, sender=model, dispatch_uid=f"django_apiaccess.policy.{model.__name__}")
     for through in (Role.scopes.through, Role.permissions.through):
         m2m_changed.connect(role_link_changed, sender=through, dispatch_uid=f"django_apiaccess.{through.__name__}")
     m2m_changed.connect(parents_changed, sender=Role.parents.through, dispatch_uid="django_apiaccess.parents")
     user_model = get_user_model()
     for model in (Grant, user_model):
         for signal in (post_save, post_delete):
-            signal.connect(credentials_changed, sender=model, dispatch_uid=f"django_apiaccess.credentials.{model.__name__}")
+            signal.connect(
+                credentials_changed, sender=model, dispatch_uid=f"django_apiaccess.credentials.{model.__name__}"
+            )
     if hasattr(user_model, "groups"):
-        m2m_changed.connect(membership_changed, sender=user_model.groups.through, dispatch_uid="django_apiaccess.groups")
+        m2m_changed.connect(
+            membership_changed, sender=user_model.groups.through, dispatch_uid="django_apiaccess.groups"
+        )

@@ -32,7 +32,10 @@ def violations(user_ids: Iterable[Any] | None = None) -> Iterator[Violation]:
 
     Grants that begin later count, grants on single objects count with those on the same object and on everything.
     """
-    sets = [(separation, set(separation.roles.values_list("pk", flat=True))) for separation in SeparationOfDuty.objects.all()]
+    sets = [
+        (separation, set(separation.roles.values_list("pk", flat=True)))
+        for separation in SeparationOfDuty.objects.all()
+    ]
     if not sets:
         return
     names = dict(Role.objects.values_list("pk", "name"))
@@ -63,7 +66,7 @@ def _role_grants(roles: list[int], user_ids: Iterable[Any] | None) -> Iterator[t
     model = get_user_model()
     if not hasattr(model, "groups"):
         return
-    related = model._meta.get_field("groups").related_query_name()  # type: ignore[union-attr]
+    related = model._meta.get_field("groups").related_query_name()
     through_groups = grants.filter(**{f"group__{related}__isnull": False})
     if user_ids is not None:
         through_groups = grants.filter(**{f"group__{related}__in": user_ids})

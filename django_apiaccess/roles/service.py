@@ -128,7 +128,7 @@ def grant(
         "starts_at": starts_at,
         "ends_at": ends_at,
     }
-    same = Grant.objects.filter(**columns).first()
+    same: Grant | None = Grant.objects.filter(**columns).first()
     if same is not None:
         return same
     given = Grant.objects.create(**columns, reason=reason, given_by=by.user)
@@ -169,7 +169,9 @@ def holders_of(row: Grant) -> Iterable[Any]:
 
 
 @transaction.atomic
-def save_separation(*, name: str, roles: Iterable[str], by: Actor, at_most: int = 1, reason: str = "") -> SeparationOfDuty:
+def save_separation(
+    *, name: str, roles: Iterable[str], by: Actor, at_most: int = 1, reason: str = ""
+) -> SeparationOfDuty:
     """Create or change a set of roles that exclude each other. Raises `DutiesConflict` naming who violates it already."""
     rows = [names.role(role, field="roles") for role in roles]
     if at_most < 1 or len(rows) <= at_most:
@@ -186,5 +188,7 @@ def save_separation(*, name: str, roles: Iterable[str], by: Actor, at_most: int 
 @transaction.atomic
 def delete_separation(row: SeparationOfDuty, *, by: Actor, reason: str = "") -> None:
     """Let roles meet again."""
-    changed(Action.SEPARATION_DELETED, row, by=by, reason=reason, roles=sorted(row.roles.values_list("name", flat=True)))
+    changed(
+        Action.SEPARATION_DELETED, row, by=by, reason=reason, roles=sorted(row.roles.values_list("name", flat=True))
+    )
     row.delete()

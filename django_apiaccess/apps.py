@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.db.models.signals import post_migrate
 from django.utils.module_loading import autodiscover_modules
 
@@ -16,6 +16,9 @@ class APIAccessConfig(AppConfig):
         from . import checks  # noqa: F401 - registers the system checks
         from .keys import receivers as key_receivers
         from .roles import receivers
+
+        if apps.is_installed("drf_spectacular"):
+            from .contrib import spectacular  # noqa: F401 - registers its extensions
 
         autodiscover_modules("scopes")
         receivers.connect()

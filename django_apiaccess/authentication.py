@@ -8,17 +8,17 @@ from rest_framework.authentication import BaseAuthentication, CSRFCheck
 from rest_framework.request import Request
 
 from .authn import header, kinds, responses
-from .authn.client import where_of
-from .authn.kinds import Client
+from .authn.client import RequestClient, where_of
 from .conf import access_settings
 from .core.access import Access, CredentialRef
 from .core.reasons import Reason
-from .edge import guard_problem, raise_answer
+from .edge import raise_answer
 from .events.later import refused_later
 from .events.record import refused
 from .events.source import Actor, Where
 from .events.tags import Action
 from .exceptions import InvalidCredential
+from .permissions import guard_problem
 from .roles.rights import access_of_user
 
 WITHOUT_QUERY = frozenset(
@@ -37,36 +37,40 @@ class AccessAuthentication(BaseAuthentication):
     only: ClassVar[str | None] = None
 
     def authenticate(self, request: Request) -> tuple[Any, Access] | None:
-        where = where_of(request)
         try:
-            access = self._access(request, where)
+            access = self._access(request)
         except InvalidCredential as error:
-            self._refuse(error, where)
+            self._refuse(error, where_of(request))
         if access is None:
             return None
         if access.scoped:
             problem = guard_problem(request)
             if problem:
-                by = Actor("credential", access.credential.label, where=where)
+                by = Actor("credential", access.credential.label, where=where_of(request))
                 refused(Action.ACCESS_DENIED, Reason.UNDECLARED, by=by, credential=access.credential, detail=problem)
                 raise_answer(responses.UNDECLARED)
         return access.principal, access
 
-    def _access(self, request: Request, where: Where) -> Access | None:
+    def _access(self, request: Request) -> Access | None:
         http = request._request
         presented = header.presented(http.META) if self.only != "session" else None
         if presented is None:
-            return self._session(http) if self._takes("session") else None
+            return self._session(http) if self.takes("session") else None
         if access_settings.REQUIRE_TLS and not http.is_secure():
             raise InvalidCredential(Reason.INSECURE_TRANSPORT, f"{presented.scheme} credential over plain HTTP")
         for kind in kinds.enabled_kinds():
-            if self._takes(kind.name) and kind.recognises(presented):
-                return kind.authenticate(presented, Client(where, http.META.get("HTTP_ORIGIN", "")))
+            if self.only in {None, kind.name} and kind.recognises(presented):
+                try:
+                    return kind.authenticate(presented, RequestClient(http))
+                except InvalidCredential as error:
+                    if not error.foreign or self._is_last(request):
+                        raise
         if self._is_last(request):
             raise InvalidCredential(Reason.UNRECOGNISED, f"no enabled kind takes this {presented.scheme} credential")
         return None
 
-    def _takes(self, name: str) -> bool:
+    def takes(self, name: str) -> bool:
+        """Whether it accepts credentials of the kind `name`."""
         return name in access_settings.CREDENTIALS if self.only is None else name == self.only
 
     def _is_last(self, request: Request) -> bool:

@@ -25,6 +25,11 @@ class AccessBackend(BaseBackend):
         if name is not None and ServiceAccount.objects.filter(**{f"user__{model.USERNAME_FIELD}": name}).exists():
             raise PermissionDenied("Nobody logs in as a service account: it uses its API keys.")
 
+    def get_user(self, user_id: Any) -> Any:
+        """The user of a session. Django's test client opens one with the first backend (`force_login`); none is a service account's."""
+        user = get_user_model()._default_manager.filter(pk=user_id, service_account=None).first()
+        return user if getattr(user, "is_active", user is not None) else None
+
     def get_all_permissions(self, user_obj: Any, obj: Any = None) -> set[str]:
         """Permissions from roles and scopes held on everything, and with `obj` also from those held on it."""
         if not user_obj.is_active or user_obj.is_anonymous:

@@ -11,65 +11,117 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
-from django.apps import apps
-from django.db import DatabaseError, connections, router
+from django.db import Error, connections, router
 
 INTERVAL: Final = 1.0
+PATIENCE: Final = 10.0
+"""Seconds that the end of a process waits for a flush that is under way."""
+LAST_TRIES: Final = 3
 logger: Final = logging.getLogger("django_apiaccess")
 
 
+class Collector(Protocol):
+    """What collects something in the process, to be written later."""
+
+    def pending(self) -> bool:
+        """Whether something waits to be written."""
+
+    def flush(self) -> None:
+        """Write what was collected. Keeps it when it raises `django.db.Error`."""
+
+    def forget(self) -> None:
+        """Drop what was collected, and any lock: called in a forked child, whose parent writes its own."""
+
+
 class Flusher:
-    """Runs the registered flush functions a second after `wake`, in a thread with its own database connection."""
+    """Flushes the registered collectors a second after `wake`, in a thread with its own database connection."""
 
     def __init__(self) -> None:
-        self._jobs: list[Callable[[], None]] = []
+        self._collectors: list[Collector] = []
+        self._begin()
+
+    def _begin(self) -> None:
         self._work = threading.Event()
         self._lock = threading.Lock()
+        self._flushing = threading.Lock()
         self._thread: threading.Thread | None = None
-        self._pid = 0
 
-    def register(self, job: Callable[[], None]) -> None:
-        """Add a function that writes what it has collected. It keeps its data when it raises `DatabaseError`."""
-        self._jobs.append(job)
+    def register(self, collector: Collector) -> None:
+        """Add a collector."""
+        self._collectors.append(collector)
 
     def wake(self) -> None:
         """Say that something waits. Cheap: called by every request."""
-        if self._work.is_set() and self._pid == os.getpid():
-            return
-        if not self._may_run():
+        if self._work.is_set() or not self._may_run():
             return
         with self._lock:
-            if self._thread is None or not self._thread.is_alive() or self._pid != os.getpid():
-                self._work = threading.Event()
-                self._pid = os.getpid()
-                self._thread = threading.Thread(target=self._run, name="django_apiaccess-flush", daemon=True)
-                self._thread.start()
+            if self._thread is None or not self._thread.is_alive():
+                thread = threading.Thread(target=self._run, name="django_apiaccess-flush", daemon=True)
+                try:
+                    thread.start()
+                except RuntimeError:  # the interpreter shuts down and starts no thread any more
+                    return
+                self._thread = thread
             self._work.set()
 
-    def flush(self) -> None:
-        """Write everything now, in the calling thread."""
-        for job in self._jobs:
+    def flush(self) -> bool:
+        """Write everything now, in the calling thread. False when something could not be written and is kept."""
+        with self._flushing:
+            return self._flush()
+
+    def _flush(self) -> bool:
+        done = True
+        for collector in self._collectors:
             try:
-                job()
-            except DatabaseError as error:
+                collector.flush()
+            except Error as error:
                 logger.warning("Use counts could not be written and are kept for the next try: %s", error)
+                done = False
+        return done
+
+    def finish(self) -> None:
+        """The last flush, when the process ends. Waits for one that is under way: its thread dies with the process."""
+        if not self._flushing.acquire(timeout=PATIENCE):
+            return
+        try:
+            for _try in range(LAST_TRIES):
+                if not any(collector.pending() for collector in self._collectors):
+                    return
+                connections.close_all()  # those of this thread may have died while it waited for its end
+                self._flush()
+        finally:
+            self._flushing.release()
+
+    def after_fork(self) -> None:
+        """Begin anew in a child process: the parent's thread is not here, its locks are, and its counts are its own."""
+        self._begin()
+        for collector in self._collectors:
+            collector.forget()
 
     def _run(self) -> None:
         while self._work.wait():
             time.sleep(INTERVAL)  # collect for a while: one write a second, however many requests
             self._work.clear()
-            self.flush()
-            connections.close_all()  # only this thread's own
+            try:
+                if not self.flush():
+                    self._work.set()
+            except Exception:  # the thread must live on: nobody would notice that it does not
+                logger.exception("Use counts could not be written")
+            finally:
+                connections.close_all()  # only this thread's own
 
     @staticmethod
     def _may_run() -> bool:
         """Not on a database that lives in memory: a second connection would lock its tables under the tests that use it."""
-        connection = connections[router.db_for_write(apps.get_model("django_apiaccess", "APIKey"))]
+        from .keys.models import APIKey
+
+        connection = connections[router.db_for_write(APIKey)]
         return connection.vendor != "sqlite" or not connection.is_in_memory_db()  # type: ignore[attr-defined]
 
 
 flusher: Final = Flusher()
-atexit.register(flusher.flush)
+atexit.register(flusher.finish)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=flusher.after_fork)

@@ -1,4 +1,4 @@
-"""The app's settings: one dict, `API_ACCESS`, read anew at each access so that `override_settings` works.
+"""The app's settings: one dict, `API_ACCESS`, read when they are used and again after `override_settings`.
 
 This is the only module that reads `django.conf` for us. To add a setting: add a `Setting` below, and a line in
 `docs/reference/settings.md`; the check for unknown names and wrong types follows from the table.
@@ -11,10 +11,11 @@ import hmac
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, Final
 
 from django.conf import settings as django_settings
+from django.core.signals import setting_changed
 
 from .core.addresses import IPNetwork, parse_networks
 from .core.durations import duration
@@ -131,31 +132,31 @@ def _get(name: str) -> Any:
 
 
 class AccessSettings:
-    """Typed views of the settings. Use the instance, `access_settings`."""
+    """Typed views of the settings, each worked out once. Use the instance, `access_settings`."""
 
-    @property
+    @cached_property
     def KEY_PREFIX(self) -> str:
         """Leading word of every API key. Changing it makes keys with the old one unreadable: they must be rotated first."""
         return str(_get("KEY_PREFIX"))
 
-    @property
+    @cached_property
     def KEY_DEFAULT_LIFETIME(self) -> timedelta | None:
         """Life of a key for which nobody said otherwise; None: it does not expire (ASVS 13.3.4)."""
         value = _get("KEY_DEFAULT_LIFETIME")
         return None if value is None else duration(value)
 
-    @property
+    @cached_property
     def KEY_MAX_LIFETIME(self) -> timedelta | None:
         """Longest life of a key, counted from when it is set; None: no limit."""
         value = _get("KEY_MAX_LIFETIME")
         return None if value is None else duration(value)
 
-    @property
+    @cached_property
     def KEY_ROTATION_GRACE(self) -> timedelta:
         """How long the old secret lives on after a rotation."""
         return duration(_get("KEY_ROTATION_GRACE"))
 
-    @property
+    @cached_property
     def PEPPERS(self) -> tuple[str, ...]:
         """Secrets under which digests are made: the first signs, all verify. Without any, they derive from SECRET_KEY."""
         peppers = _get("PEPPERS")
@@ -163,48 +164,54 @@ class AccessSettings:
             return tuple(peppers)
         return _derived_peppers(django_settings.SECRET_KEY, tuple(django_settings.SECRET_KEY_FALLBACKS))
 
-    @property
+    @cached_property
     def peppers_are_derived(self) -> bool:
         return not _get("PEPPERS")
 
-    @property
+    @cached_property
+    def imported_key_header(self) -> str:
+        """The header (as META names it) in which djangorestframework-api-key took keys here: its clients go on using it."""
+        name = str(getattr(django_settings, "API_KEY_CUSTOM_HEADER", None) or "")
+        return "" if name in {"HTTP_AUTHORIZATION", "HTTP_X_API_KEY"} else name
+
+    @cached_property
     def CREDENTIALS(self) -> tuple[str, ...]:
         """The enabled credential kinds."""
         return tuple(_get("CREDENTIALS"))
 
-    @property
+    @cached_property
     def REQUIRE_TLS(self) -> bool:
         """Refuse a credential that comes over plain HTTP, before looking at it (ASVS 4.1.2)."""
         return bool(_get("REQUIRE_TLS"))
 
-    @property
+    @cached_property
     def TRUSTED_PROXIES(self) -> tuple[IPNetwork, ...]:
         """Networks of the reverse proxies whose X-Forwarded-For is believed (ASVS 4.1.3)."""
         proxies = _get("TRUSTED_PROXIES")
         return parse_networks(" ".join(proxies)) if proxies else ()
 
-    @property
+    @cached_property
     def CACHE_SECONDS(self) -> float:
         """How long a process may reuse what the database said of a key; 0: it asks at every request."""
         return float(_get("CACHE_SECONDS"))
 
-    @property
+    @cached_property
     def GENERATION_SECONDS(self) -> float:
         """With CACHE_SECONDS: how often a process asks whether anything was revoked or changed. The lag of a revocation."""
         return float(_get("GENERATION_SECONDS"))
 
-    @property
+    @cached_property
     def MAX_REVOCATION_LAG(self) -> float:
         """The lag, in seconds, that the project accepts; a system check refuses settings that cannot keep it."""
         return float(_get("MAX_REVOCATION_LAG"))
 
-    @property
+    @cached_property
     def SHARED_CACHE(self) -> str | None:
         """Alias of a cache that all workers share, for rate counters; None: the counters are in the database."""
         value = _get("SHARED_CACHE")
         return None if value is None else str(value)
 
-    @property
+    @cached_property
     def EVENTS_RETENTION(self) -> timedelta | None:
         """How long `prune_access` keeps events; None: for ever."""
         value = _get("EVENTS").get("RETENTION")
@@ -220,3 +227,12 @@ def _derived_peppers(secret_key: str, fallbacks: tuple[str, ...]) -> tuple[str, 
 
 
 access_settings: Final = AccessSettings()
+
+
+def forget_settings(*, setting: str, **_kwargs: Any) -> None:
+    """Read the settings anew. Connected to Django's signal for changed settings, which `override_settings` sends."""
+    if setting in {"API_ACCESS", "SECRET_KEY", "SECRET_KEY_FALLBACKS", "API_KEY_CUSTOM_HEADER"}:
+        access_settings.__dict__.clear()
+
+
+setting_changed.connect(forget_settings, dispatch_uid="django_apiaccess.conf")

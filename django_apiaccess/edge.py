@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, Never
 
 from rest_framework.exceptions import APIException, AuthenticationFailed, NotAuthenticated, PermissionDenied
-from rest_framework.request import Request
 
 from .authn.responses import NOT_AUTHENTICATED, Answer
 
@@ -64,13 +63,3 @@ def raise_answer(answer: Answer) -> Never:
     if answer.status == 401:
         raise CredentialMissing(answer) if answer is NOT_AUTHENTICATED else CredentialRefused(answer)
     raise AccessRefused(answer) if answer.status == 403 else RequestRefused(answer)
-
-
-def guard_problem(request: Request) -> str:
-    """Why a scoped credential may not be used on the view of this request: nothing there knows scopes. Empty when `HasAccess` guards it."""
-    from .permissions import is_guarded
-
-    view = (request.parser_context or {}).get("view")
-    if view is None or is_guarded(view):
-        return ""
-    return f"HasAccess does not guard {type(view).__name__}"

@@ -18,7 +18,8 @@ class APIAccessError(Exception):
 class InvalidCredential(APIAccessError):
     """A credential was presented and refused.
 
-    `reason` is the true cause; `credential_id`, `credential_label` and `principal_id` say whose it is, as far as known.
+    `reason` is the true cause; `credential_id`, `credential_label` and `principal_id` say whose it is, as far as known. `foreign` says that
+    by its form the text may as well be another package's, so that the project's next authenticator may try it.
     """
 
     def __init__(
@@ -30,6 +31,7 @@ class InvalidCredential(APIAccessError):
         credential_id: str = "",
         credential_label: str = "",
         principal_id: object = None,
+        foreign: bool = False,
     ) -> None:
         super().__init__(detail or reason.value)
         self.reason = reason
@@ -38,6 +40,7 @@ class InvalidCredential(APIAccessError):
         self.credential_id = credential_id
         self.credential_label = credential_label
         self.principal_id = principal_id
+        self.foreign = foreign
 
 
 class InvalidChange(APIAccessError):

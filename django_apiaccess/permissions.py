@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Never
 from weakref import WeakKeyDictionary
 
+from django.core.exceptions import ValidationError
+from rest_framework.mixins import ListModelMixin
 from rest_framework.permissions import AND, OR, BasePermission, OperandHolder
 from rest_framework.request import Request
 
@@ -15,7 +19,7 @@ from .access.objects import holds_somewhere
 from .authn import responses
 from .authn.client import where_of
 from .core.access import Access
-from .core.decision import Decision, denied
+from .core.decision import Decision, denied, granted
 from .core.reasons import Reason
 from .core.requirement import Requirement, decide, requirement_from
 from .edge import raise_answer
@@ -37,27 +41,13 @@ class HasAccess(BasePermission):
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         requirement = self.requirement_for(request, view)
-        access = access_of(request)
-        if requirement is None:
-            self._refuse_undeclared(request, view, access)
-        if access is None:
-            if requirement.public:
-                return True
-            raise_answer(responses.NOT_AUTHENTICATED)
-        decision = decide(requirement, access)
-        if decision.allowed or (holds_somewhere(requirement, access) and opens_single_objects(request, view)):
-            return True
-        return refuse(request, access, requirement, decision)
+        decision = judge(request, view, requirement)
+        return decision.allowed or refuse(request, access_of(request), requirement, decision)
 
     def has_object_permission(self, request: Request, view: APIView, obj: Any) -> bool:
-        access = access_of(request)
         requirement = self.requirement_for(request, view)
-        if access is None or requirement is None:
-            return requirement is not None and requirement.public
-        if not (access.object_scopes or access.object_roles):
-            return True  # has_permission decided it on everything
-        decision = decide(requirement, access.on(obj))
-        return decision.allowed or refuse(request, access, requirement, decision, obj)
+        decision = judge_object(request, requirement, obj)
+        return decision is None or decision.allowed or refuse(request, access_of(request), requirement, decision, obj)
 
     def requirement_for(self, request: Request, view: APIView) -> Requirement | None:
         """What the view asks for this request."""
@@ -65,14 +55,33 @@ class HasAccess(BasePermission):
             return self.requirement
         return requirement_of(view, request.method or "", getattr(view, "action", None))
 
-    def _refuse_undeclared(self, request: Request, view: APIView, access: Access | None) -> Never:
-        if access is None:
-            raise_answer(responses.NOT_AUTHENTICATED)
-        verdict = denied(
-            "undeclared", Reason.UNDECLARED, f"{type(view).__name__} declares nothing for {request.method}"
-        )
-        _write(request, access, verdict)
-        raise_answer(responses.UNDECLARED)
+
+def judge(request: Request, view: Any, requirement: Requirement | None) -> Decision:
+    """The decision on a request to `view`, of which `requirement` (None: undeclared) is asked. Writes nothing, raises nothing."""
+    access = access_of(request)
+    if requirement is None:
+        reason = Reason.NO_CREDENTIAL if access is None else Reason.UNDECLARED
+        return denied("undeclared", reason, f"{type(view).__name__} declares nothing for {request.method}")
+    if access is None:
+        if requirement.public:
+            return granted(str(requirement), anchored=True)
+        return denied(str(requirement), Reason.NO_CREDENTIAL, "no credential was sent")
+    decision = decide(requirement, access)
+    if decision.allowed or not (holds_somewhere(requirement, access) and opens_single_objects(request, view)):
+        return decision
+    return replace(decision, allowed=True, reason=None, detail="held on single objects: it reaches those only")
+
+
+def judge_object(request: Request, requirement: Requirement | None, obj: Any) -> Decision | None:
+    """The decision on one object of a view that was entered; None: nothing is held on single objects, so entering decided it."""
+    access = access_of(request)
+    if requirement is None:
+        return denied("undeclared", Reason.UNDECLARED, "nothing is declared")
+    if access is None:
+        return None if requirement.public else denied(str(requirement), Reason.NO_CREDENTIAL, "no credential was sent")
+    if not (access.object_scopes or access.object_roles):
+        return None
+    return decide(requirement, access.on(obj))
 
 
 def access_of(request: Request) -> Access | None:
@@ -93,25 +102,39 @@ def access_of(request: Request) -> Access | None:
 def opens_single_objects(request: Request, view: Any) -> bool:
     """Whether the view may be entered by somebody who holds the right on single objects only.
 
-    Only where `GrantedObjectsFilter` narrows what it works on: a list then shows those objects; a detail view is entered when its object
-    is among them, which is asked here too, because not every handler calls `get_object`.
+    Only where `GrantedObjectsFilter` narrows what it works on: a list then shows those objects (other actions without an object, as a
+    summary, rarely filter what they read); a detail view is entered when its object is among them, which is asked here too, because not
+    every handler calls `get_object`.
     """
     if not narrows_objects(view):
         return False
     lookup = getattr(view, "lookup_url_kwarg", None) or getattr(view, "lookup_field", "pk")
     value = view.kwargs.get(lookup)
     if value is None:
-        return request.method in SAFE_METHODS
+        return request.method in SAFE_METHODS and _is_list(view)
     try:
         return bool(view.filter_queryset(view.get_queryset()).filter(**{view.lookup_field: value}).exists())
-    except (TypeError, ValueError, LookupError):
+    except (TypeError, ValueError, LookupError, ValidationError):
         return False
 
 
-def refuse(request: Request, access: Access, requirement: Requirement, decision: Decision, obj: Any = None) -> Never:
-    """Write the event and raise the answer."""
-    _write(request, access, decision, obj)
-    raise_answer(responses.for_decision(decision, requirement))
+def _is_list(view: Any) -> bool:
+    """Whether what runs is DRF's list, which filters what it shows (or the description of it, which shows nothing)."""
+    action = getattr(view, "action", None)
+    return isinstance(view, ListModelMixin) if action is None else action in {"list", "metadata"}
+
+
+def refuse(
+    request: Request, access: Access | None, requirement: Requirement | None, decision: Decision, obj: Any = None
+) -> Never:
+    """Raise the answer to a refused request; with an event where somebody is known."""
+    if access is None:
+        raise_answer(responses.NOT_AUTHENTICATED)
+    if (
+        request.method == request._request.method
+    ):  # else DRF asks for another method's sake, to describe the view: nobody tried it
+        _write(request, access, decision, obj)
+    raise_answer(responses.UNDECLARED if requirement is None else responses.for_decision(decision, requirement))
 
 
 def _write(request: Request, access: Access, decision: Decision, obj: Any = None) -> None:
@@ -129,23 +152,33 @@ def _write(request: Request, access: Access, decision: Decision, obj: Any = None
 
 def is_guarded(view: Any) -> bool:
     """Whether `HasAccess` has a say in every request to `view`: alone, beside others, or in every branch of a composition."""
-    from rest_framework.views import APIView  # not at import: DRF's views import the default permission classes
-
     cls: Any = view if isinstance(view, type) else type(view)
-    overridden = cls.get_permissions is not APIView.get_permissions
-    if overridden and not isinstance(view, type):
-        return any(_guards(permission) for permission in view.get_permissions())
     classes = tuple(view.permission_classes)
     known = _guarded.get(cls)
-    if known is None or known[0] != classes:
-        known = _guarded[cls] = (classes, any(_guards(permission) for permission in classes))
-    return known[1]
+    if known is not None and known[0] == classes:
+        return known[1]
+    from rest_framework.views import APIView  # not at import: DRF's views import the default permission classes
+
+    if cls.get_permissions is not APIView.get_permissions and not isinstance(view, type):
+        return any(guards(permission) for permission in view.get_permissions())
+    guarded = any(guards(permission) for permission in classes)
+    if cls.get_permissions is APIView.get_permissions:
+        _guarded[cls] = (classes, guarded)
+    return guarded
+
+
+def guard_problem(request: Request) -> str:
+    """Why a scoped credential may not be used on the view of this request: nothing there knows scopes. Empty when `HasAccess` guards it."""
+    view = (request.parser_context or {}).get("view")
+    if view is None or is_guarded(view):
+        return ""
+    return f"HasAccess does not guard {type(view).__name__}"
 
 
 _guarded: WeakKeyDictionary[type, tuple[tuple[Any, ...], bool]] = WeakKeyDictionary()
 
 
-def _guards(permission: Any) -> bool:
+def guards(permission: Any) -> bool:
     # DRF holds a composition as OperandHolder in a class body, as AND or OR once instantiated
     if isinstance(permission, type):
         return issubclass(permission, HasAccess)
@@ -159,8 +192,35 @@ def _guards(permission: Any) -> bool:
 
 def _combined(operator: Any, left: Any, right: Any) -> bool:
     if operator is AND:
-        return _guards(left) or _guards(right)
-    return operator is OR and _guards(left) and _guards(right)
+        return guards(left) or guards(right)
+    return operator is OR and guards(left) and guards(right)
+
+
+def requirements_asked(permissions: Iterable[Any], request: Any, view: Any) -> list[Requirement | None]:
+    """What every `HasAccess` among `permissions` (classes or instances) asks of `request`; None: undeclared. Empty: there is none."""
+    return [leaf.requirement_for(request, view) for permission in permissions for leaf in _leaves(permission)]
+
+
+def _leaves(permission: Any) -> Iterator[HasAccess]:
+    """The `HasAccess` permissions in a permission or a composition of them."""
+    made: Any = permission() if isinstance(permission, type | OperandHolder) else permission
+    if isinstance(made, HasAccess):
+        yield made
+    elif isinstance(made, AND | OR):
+        sides: Any = made
+        yield from _leaves(sides.op1)
+        yield from _leaves(sides.op2)
+
+
+def declared_by(handler: Any) -> Requirement | None:
+    """The requirement that `@require_access` left on a handler, also below `@api_view`, which hides the function in a closure."""
+    found = getattr(handler, MARK, None)
+    cells = getattr(handler, "__closure__", None) or ()
+    while found is None and cells:
+        cell, *cells = cells
+        with suppress(ValueError):  # a cell that is not filled yet
+            found = getattr(cell.cell_contents, MARK, None)
+    return found if isinstance(found, Requirement) else None
 
 
 # -- the decorator
@@ -177,11 +237,11 @@ def require_access(requirement: Requirement | str) -> Callable[[Any], Any]:
     def decorate(target: Any) -> Any:
         if isinstance(target, type):
             target.access = wanted  # type: ignore[attr-defined]
+            _bring_guard(target)
             return target
         if hasattr(target, "cls"):  # what api_view and as_view return
             target.cls.access = wanted
-            if not is_guarded(target.cls):
-                target.cls.permission_classes = [HasAccess, *target.cls.permission_classes]
+            _bring_guard(target.cls)
             return target
 
         @functools.wraps(target)
@@ -195,21 +255,22 @@ def require_access(requirement: Requirement | str) -> Callable[[Any], Any]:
             return target(*args, **kwargs)
 
         setattr(asked, MARK, wanted)
-        asked.permission_classes = [type("HasAccess", (HasAccess,), {"requirement": wanted})]  # type: ignore[attr-defined]
+        asked.permission_classes = [  # type: ignore[attr-defined]
+            type("HasAccess", (HasAccess,), {"requirement": wanted}),
+            *getattr(target, "permission_classes", ()),
+        ]
         return asked
 
     return decorate
 
 
+def _bring_guard(view: Any) -> None:
+    """Put `HasAccess` before the permission classes of a view class that does not have it."""
+    if hasattr(view, "get_permissions") and not is_guarded(view):  # a mixin has no permissions of its own
+        view.permission_classes = [HasAccess, *view.permission_classes]
+
+
 def _ask(request: Request, requirement: Requirement) -> None:
-    access = access_of(request)
-    if access is None:
-        if requirement.public:
-            return
-        raise_answer(responses.NOT_AUTHENTICATED)
-    decision = decide(requirement, access)
-    if decision.allowed:
-        return
-    view = (request.parser_context or {}).get("view")
-    if not (holds_somewhere(requirement, access) and view is not None and opens_single_objects(request, view)):
-        refuse(request, access, requirement, decision)
+    decision = judge(request, (request.parser_context or {}).get("view"), requirement)
+    if not decision.allowed:
+        refuse(request, access_of(request), requirement, decision)

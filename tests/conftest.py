@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
 from rest_framework.test import APIClient
 
+from django_apiaccess.authn.rates import seen
+from django_apiaccess.events.later import later
 from django_apiaccess.events.source import Actor
 from django_apiaccess.keys import service as keys
+from django_apiaccess.keys.lookup import memory
+from django_apiaccess.keys.usage import usage
 from django_apiaccess.roles import service as roles
+from tests.checking import clean_project, urls  # noqa: F401 - fixtures of the tests of system checks
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left_over() -> Iterator[None]:
+    """What a test's requests left to be written later, or to be remembered, belongs to that test alone."""
+    yield
+    for collector in (usage, later):
+        collector.forget()
+    memory.clear()
+    seen.clear()
 
 
 @pytest.fixture
@@ -25,7 +40,7 @@ def make_user(db: None, operator: Actor) -> Callable[..., Any]:
     """`make_user("ann", "docs:read", "docs:write", role="editor", is_staff=True)`: a user who holds these scopes and this role."""
 
     def make(name: str = "ann", *scopes: str, role: str | None = None, **fields: Any) -> Any:
-        user = get_user_model().objects.create_user(username=name, password="secret", **fields)  # noqa: S106
+        user = get_user_model().objects.create_user(username=name, password="secret", **fields)
         for scope in scopes:
             roles.grant(user=user, scope=scope, by=operator)
         if role is not None:

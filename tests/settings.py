@@ -13,6 +13,7 @@ SECRET_KEY = "test-secret-key-of-more-than-fifty-characters-for-the-suite-only" 
 DEBUG = False
 ALLOWED_HOSTS = ["*"]
 USE_TZ = True
+TIME_ZONE = "UTC"
 ROOT_URLCONF = "tests.urls"
 STATIC_URL = "static/"
 
@@ -58,7 +59,7 @@ REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["django_apiaccess.authentication.AccessAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["django_apiaccess.permissions.HasAccess"],
     "DEFAULT_THROTTLE_CLASSES": ["django_apiaccess.throttling.AccessRateThrottle"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "django_apiaccess.contrib.spectacular.AccessSchema",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
 API_ACCESS = {"PEPPERS": ["test-pepper-of-the-suite-0123456789abcdef"]}

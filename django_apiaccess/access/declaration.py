@@ -54,7 +54,9 @@ class Declaration:
         found = self.by_key.get(method.lower())
         if found is None and method == "HEAD":
             found = self.by_key.get("get")
-        return found or self.by_key.get("read" if method in SAFE_METHODS else "write")
+        if found is not None:
+            return found
+        return self.by_key.get("read" if method in SAFE_METHODS else "write")
 
     def __bool__(self) -> bool:
         return bool(self.by_key)

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..conf import access_settings
-from ..core.addresses import contains, parse_address
+from ..core.addresses import contains, normal_address, parse_address
 from ..events.source import Where
+from .kinds import Client
 
 
 def client_address(meta: Mapping[str, Any]) -> str | None:
@@ -16,12 +17,11 @@ def client_address(meta: Mapping[str, Any]) -> str | None:
     A header that an untrusted peer sends counts for nothing (ASVS 4.1.3). None when the address cannot be known; what
     is restricted to networks is then refused.
     """
-    peer = parse_address(meta.get("REMOTE_ADDR") or "")
-    if peer is None:
-        return None
+    remote = meta.get("REMOTE_ADDR") or ""
     proxies = access_settings.TRUSTED_PROXIES
-    if not proxies or not contains(proxies, peer):
-        return str(peer)
+    peer = parse_address(remote) if proxies else None
+    if peer is None or not contains(proxies, peer):
+        return normal_address(remote)
     address = peer
     for hop in reversed(str(meta.get("HTTP_X_FORWARDED_FOR", "")).split(",")):
         if not hop.strip():
@@ -40,6 +40,27 @@ def _without_port(hop: str) -> str:
         return hop[1:].partition("]")[0]
     host, colon, port = hop.rpartition(":")
     return host if colon and ":" not in host and port.isdigit() else hop
+
+
+class RequestClient(Client):
+    """The client of a request. Nothing is worked out before it is asked for: most requests ask for the address alone."""
+
+    __slots__ = ("_http",)
+
+    def __init__(self, http: Any) -> None:
+        object.__setattr__(self, "_http", http)
+
+    @property
+    def where(self) -> Where:  # type: ignore[override]
+        return where_of(self._http)
+
+    @property
+    def address(self) -> str | None:
+        return client_address(self._http.META)
+
+    @property
+    def origin(self) -> str:  # type: ignore[override]
+        return str(self._http.META.get("HTTP_ORIGIN", ""))
 
 
 def where_of(request: Any) -> Where:

@@ -17,6 +17,8 @@ MAX_LENGTH: Final = 8192
 SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,31}")
 VALUE: Final = re.compile(r"[A-Za-z0-9._~+/=-]+")
 """token68 (RFC 9110 section 11.2), with the dot and the underscore where they come."""
+PLAIN: Final = re.compile(rf"(api-key|bearer|token) ({VALUE.pattern})", re.IGNORECASE | re.ASCII)
+"""What nearly every request sends. Anything else is taken apart to say what is wrong with it."""
 SEVERAL: Final = re.compile(r",\s*[A-Za-z][A-Za-z0-9-]*\s+[A-Za-z0-9._~+/=-]")
 
 
@@ -31,31 +33,48 @@ def presented(meta: Mapping[str, Any]) -> Presented | None:
         refuse_in_query(query)
     authorization = meta.get("HTTP_AUTHORIZATION")
     key_header = meta.get("HTTP_X_API_KEY")
+    imported = access_settings.imported_key_header
+    if imported and imported in meta:
+        if key_header is not None:
+            raise InvalidCredential(Reason.AMBIGUOUS_CREDENTIALS, "a key was sent in two headers")
+        key_header = meta[imported]
     if authorization is not None and key_header is not None:
         raise InvalidCredential(Reason.AMBIGUOUS_CREDENTIALS, "both Authorization and X-API-Key were sent")
     if key_header is not None:
         if "," in key_header:
             raise InvalidCredential(Reason.AMBIGUOUS_CREDENTIALS, "X-API-Key holds more than one value")
         return Presented("api-key", _checked(key_header))
-    if authorization is None:
-        return None
+    return None if authorization is None else _in_authorization(authorization)
+
+
+def _in_authorization(authorization: str) -> Presented | None:
     if len(authorization) > MAX_LENGTH:
+        if _scheme_of(authorization) not in {*SCHEMES, ""}:
+            return None  # a Kerberos ticket is that long
         raise InvalidCredential(Reason.MALFORMED, f"longer than {MAX_LENGTH} characters")
+    plain = PLAIN.fullmatch(authorization)
+    if plain is not None:
+        return Presented(plain[1].lower(), plain[2])
     if SEVERAL.search(authorization):
         raise InvalidCredential(Reason.AMBIGUOUS_CREDENTIALS, "Authorization holds more than one credential")
-    scheme, space, value = authorization.partition(" ")
-    if not SCHEME.fullmatch(scheme):
+    scheme, value = _scheme_of(authorization), authorization.partition(" ")[2]
+    if not scheme:
         raise InvalidCredential(Reason.MALFORMED, "no scheme")
-    scheme = scheme.lower()
     if scheme not in SCHEMES:
         return None
-    if not space:
+    if not value:
         raise InvalidCredential(Reason.MALFORMED, "a scheme without a credential")
     return Presented(scheme, _checked(value))
 
 
 SCHEMES: Final = frozenset({"api-key", "bearer", "token"})
 """The schemes that are ours to judge. Others are left to the project's other authenticators."""
+
+
+def _scheme_of(authorization: str) -> str:
+    """The scheme in lower case; empty where there is none."""
+    scheme = authorization.partition(" ")[0]
+    return scheme.lower() if SCHEME.fullmatch(scheme) else ""
 
 
 def _checked(value: str) -> str:
@@ -67,9 +86,9 @@ def _checked(value: str) -> str:
 def refuse_in_query(query: str) -> None:
     """Raise when the query string holds a key of ours. What stands in a URL ends up in logs and histories."""
     prefix = access_settings.KEY_PREFIX
-    if f"{prefix}_" not in query and f"{prefix}%5" not in query:
+    if f"{prefix}_" not in query and "%" not in query:
         return
-    found = secrets.pattern(prefix).search(unquote_plus(query[:MAX_LENGTH]))
+    found = secrets.pattern(prefix).search(unquote_plus(query))
     if found is not None:
         raise InvalidCredential(
             Reason.CREDENTIAL_IN_QUERY,

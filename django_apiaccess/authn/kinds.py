@@ -35,6 +35,11 @@ class Client:
     where: Where
     origin: str = ""
 
+    @property
+    def address(self) -> str | None:
+        """The address in its normal form; None when it is not known."""
+        return self.where.address
+
 
 class CredentialKind(Protocol):
     """One kind of credential that comes in a header."""

@@ -21,6 +21,13 @@ def parse_address(text: str) -> IPAddress | None:
     return address
 
 
+@lru_cache(maxsize=1024)
+def normal_address(text: str) -> str | None:
+    """The address in `text` in its one normal form; None when it is none."""
+    address = parse_address(text)
+    return None if address is None else str(address)
+
+
 def parse_network(text: str) -> IPNetwork:
     """The network in CIDR form; a single address is a network of one. Raises `ValueError` that says how to write it."""
     try:
@@ -28,8 +35,6 @@ def parse_network(text: str) -> IPNetwork:
     except ValueError:
         raise ValueError(f"{text!r} is not a network: write 203.0.113.7, 203.0.113.0/24 or 2001:db8::/32.") from None
     if isinstance(network, ipaddress.IPv6Network) and network.network_address.ipv4_mapped is not None:
-        if network.prefixlen < 96:
-            raise ValueError(f"{text!r} mixes IPv4-mapped and other addresses: write the IPv4 network.")
         return ipaddress.ip_network((network.network_address.ipv4_mapped, network.prefixlen - 96))
     return network
 

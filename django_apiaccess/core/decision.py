@@ -12,9 +12,9 @@ from .reasons import Reason
 class Decision:
     """Allowed or refused, with the verdict of every part of the requirement.
 
-    `text` is the part as a person writes it (`HasScope("orders:read")`); `anchored` says whether a right that the
-    credential itself was granted takes part in the verdict (see `requirement`). `missing` holds the scopes that
-    would have helped. Truthiness is `allowed`.
+    `text` is the part as a person writes it (`HasScope("orders:read")`). `anchored` says whether a right that the
+    credential itself was granted takes part in the verdict (see `requirement`), `neutral` that no right was asked for, so
+    that beside other parts it anchors nothing. `missing_scopes` are those that would have helped. Truthiness is `allowed`.
     """
 
     allowed: bool
@@ -22,6 +22,7 @@ class Decision:
     reason: Reason | None = None
     detail: str = ""
     anchored: bool = False
+    neutral: bool = False
     parts: tuple[Decision, ...] = ()
     required_scopes: tuple[str, ...] = ()
     missing_scopes: tuple[str, ...] = ()
@@ -45,9 +46,11 @@ class Decision:
             yield from part.lines(depth + 1)
 
 
-def granted(text: str, *, anchored: bool, detail: str = "", scopes: tuple[str, ...] = ()) -> Decision:
+def granted(
+    text: str, *, anchored: bool, neutral: bool = False, detail: str = "", scopes: tuple[str, ...] = ()
+) -> Decision:
     """A yes."""
-    return Decision(True, text, detail=detail, anchored=anchored, required_scopes=scopes)
+    return Decision(True, text, detail=detail, anchored=anchored, neutral=neutral, required_scopes=scopes)
 
 
 def denied(

@@ -6,14 +6,15 @@ Two ideas carry this module:
 * **Anchored.** A scoped credential (a key, a token) may be used for its scopes and nothing else. `HasRole` and `HasMFA` say
   something of the principal, not of the credential; so a requirement that a credential satisfies only through them is
   refused (`scope_required`), unless the credential was granted everything that the role gives. In
-  `HasScope("orders:refund") & HasRole("manager")` the scope is the anchor, and a key for refunds alone suffices.
+  `HasScope("orders:refund") & HasRole("manager")` the scope is the anchor, and a key for refunds alone suffices. `PUBLIC` and
+  `AUTHENTICATED` ask for no right and so anchor none: beside a role they change nothing.
 """
 
 from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from .access import Access
@@ -73,17 +74,19 @@ class HasScope(Requirement):
     """The access holds the scope, on everything (RFC 6749 section 3.3)."""
 
     name: str
+    _yes: Decision = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name:
             raise TypeError(
                 "HasScope takes one scope name, as in HasScope('orders:read'); combine several with & or |."
             )
+        object.__setattr__(self, "_yes", granted(str(self), anchored=True, scopes=(self.name,)))
 
     def evaluate(self, access: Access) -> Decision:
-        need = (self.name,)
         if self.name in access.scopes:
-            return granted(str(self), anchored=True, scopes=need)
+            return self._yes  # made once: every request asks
+        need = (self.name,)
         if self.name in access.object_scopes:
             return denied(str(self), Reason.OBJECT, "held on single objects only", scopes=need, missing=need)
         return denied(str(self), Reason.SCOPE_MISSING, "not among the effective scopes", scopes=need, missing=need)
@@ -100,16 +103,20 @@ class HasRole(Requirement):
     """The principal holds the role now, directly, by inheritance or through a group."""
 
     name: str
+    _covered: Decision = field(init=False, repr=False, compare=False)
+    _uncovered: Decision = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name:
             raise TypeError("HasRole takes one role name, as in HasRole('manager'); combine several with & or |.")
+        object.__setattr__(self, "_covered", granted(str(self), anchored=True))
+        object.__setattr__(self, "_uncovered", granted(str(self), anchored=False))
 
     def evaluate(self, access: Access) -> Decision:
         if self.name not in access.roles:
             return denied(str(self), Reason.ROLE_MISSING, "the principal does not hold the role")
         covered = access.rights is None or access.rights.covers_role(self.name, access.scopes)
-        return granted(str(self), anchored=covered)
+        return self._covered if covered else self._uncovered
 
     def roles(self) -> frozenset[str]:
         return frozenset({self.name})
@@ -179,7 +186,7 @@ class Public(Requirement):
         return True
 
     def evaluate(self, access: Access) -> Decision:
-        return granted(str(self), anchored=True)
+        return granted(str(self), anchored=True, neutral=True)
 
     def __str__(self) -> str:
         return "PUBLIC"
@@ -190,7 +197,7 @@ class Authenticated(Requirement):
     """Any valid credential, whatever its scopes. Use the constant `AUTHENTICATED`; for endpoints about the credential itself."""
 
     def evaluate(self, access: Access) -> Decision:
-        return granted(str(self), anchored=True)
+        return granted(str(self), anchored=True, neutral=True)
 
     def __str__(self) -> str:
         return "AUTHENTICATED"
@@ -201,6 +208,14 @@ class And(Requirement):
     """Every part holds."""
 
     parts: tuple[Requirement, ...]
+    _text: str = field(init=False, repr=False, compare=False)
+    _last: list[Decision | None] = field(init=False, repr=False, compare=False)
+    """The decision made last: the same verdicts give the same again."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_last", [None])
+        parts = (f"({part})" if isinstance(part, Or) else str(part) for part in self.parts)
+        object.__setattr__(self, "_text", " & ".join(parts))
 
     @classmethod
     def of(cls, left: Requirement, right: Requirement) -> And:
@@ -212,18 +227,26 @@ class And(Requirement):
         return all(part.public for part in self.parts)
 
     def evaluate(self, access: Access) -> Decision:
-        verdicts = tuple(part.evaluate(access) for part in self.parts)
-        allowed = all(verdict.allowed for verdict in verdicts)
-        first = next((verdict for verdict in verdicts if not verdict.allowed), None)
+        verdicts = tuple([verdict_on(part, access) for part in self.parts])
+        last = self._last[0]
+        if last is not None and last.parts == verdicts:
+            return last
+        decision = self._last[0] = self._combine(verdicts)
+        return decision
+
+    def _combine(self, verdicts: tuple[Decision, ...]) -> Decision:
+        refused = [verdict for verdict in verdicts if not verdict.allowed]
+        asking = [verdict for verdict in verdicts if not verdict.neutral]
         return Decision(
-            allowed,
-            str(self),
-            reason=None if first is None else first.reason,
-            detail="" if first is None else f"fails at {first.text}",
-            anchored=any(verdict.anchored for verdict in verdicts),
+            not refused,
+            self._text,
+            reason=refused[0].reason if refused else None,
+            detail=f"fails at {refused[0].text}" if refused else "",
+            anchored=not asking or any(verdict.anchored for verdict in asking),
+            neutral=not asking,
             parts=verdicts,
-            required_scopes=_joined(verdict.required_scopes for verdict in verdicts),
-            missing_scopes=_joined(verdict.missing_scopes for verdict in verdicts),
+            required_scopes=_joined([verdict.required_scopes for verdict in verdicts]),
+            missing_scopes=_joined([verdict.missing_scopes for verdict in refused]),
         )
 
     def scopes(self) -> frozenset[str]:
@@ -233,7 +256,7 @@ class And(Requirement):
         return frozenset().union(*(part.roles() for part in self.parts))
 
     def __str__(self) -> str:
-        return " & ".join(f"({part})" if isinstance(part, Or) else str(part) for part in self.parts)
+        return self._text
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,14 +275,17 @@ class Or(Requirement):
         return any(part.public for part in self.parts)
 
     def evaluate(self, access: Access) -> Decision:
-        verdicts = tuple(part.evaluate(access) for part in self.parts)
-        allowed = any(verdict.allowed for verdict in verdicts)
+        verdicts = tuple(verdict_on(part, access) for part in self.parts)
+        holding = [verdict for verdict in verdicts if verdict.allowed]
+        allowed = bool(holding)
         return Decision(
             allowed,
             str(self),
             reason=None if allowed else verdicts[0].reason,
             detail="" if allowed else "no alternative holds",
-            anchored=any(verdict.allowed and verdict.anchored for verdict in verdicts),
+            anchored=any(verdict.anchored for verdict in holding),
+            neutral=any(verdict.neutral for verdict in holding)
+            and not any(verdict.anchored and not verdict.neutral for verdict in holding),
             parts=verdicts,
             required_scopes=_joined(verdict.required_scopes for verdict in verdicts),
             missing_scopes=() if allowed else _joined(verdict.missing_scopes for verdict in verdicts),
@@ -290,11 +316,17 @@ def requirement_from(value: object) -> Requirement:
     )
 
 
+def verdict_on(requirement: Requirement, access: Access) -> Decision:
+    """What `evaluate` says. A forgotten return must never read as a yes, nor as a quiet no: it raises `TypeError`."""
+    verdict = requirement.evaluate(access)
+    if not isinstance(verdict, Decision):
+        raise TypeError(f"{type(requirement).__name__}.evaluate returned {verdict!r}, not a Decision.")
+    return verdict
+
+
 def decide(requirement: Requirement, access: Access) -> Decision:
     """The decision that counts: the requirement's verdict, with the anchor rule for scoped credentials."""
-    verdict = requirement.evaluate(access)
-    if not isinstance(verdict, Decision):  # a forgotten return must never read as a yes, nor as a quiet no
-        raise TypeError(f"{type(requirement).__name__}.evaluate returned {verdict!r}, not a Decision.")
+    verdict = verdict_on(requirement, access)
     if verdict.allowed and access.scoped and not verdict.anchored:
         return replace(
             verdict,

@@ -38,6 +38,13 @@ class ScopeDeclaration:
         return self.name.partition(":")[0]
 
 
+def _names(what: str, names: Iterable[str]) -> frozenset[str]:
+    """The names as a set. A bare string would be read letter by letter, and open nothing without a word."""
+    if isinstance(names, str):
+        raise TypeError(f"{what} is a list of names: write {what}=[{names!r}].")
+    return frozenset(names)
+
+
 def parse(text: str) -> frozenset[str]:
     """The names in an RFC 6749 scope string (single spaces; the order carries no meaning)."""
     return frozenset(text.split())
@@ -48,7 +55,7 @@ def dump(names: Iterable[str]) -> str:
     return " ".join(sorted(set(names)))
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class ScopeRegistry:
     """The scopes declared in code. One process-wide instance, `registry`, is filled by autodiscovery."""
 
@@ -65,16 +72,18 @@ class ScopeRegistry:
     ) -> ScopeDeclaration:
         """Declare a scope.
 
-        Raises `ScopeNameError` for a bad name and `ValueError` where the same name is declared twice with another meaning.
+        Raises `ScopeNameError` for a bad name, `TypeError` for a string in the place of a list, and `ValueError` where the same name is
+        declared twice with another meaning.
         """
         if not NAME.fullmatch(name) or len(name) > MAX_LENGTH:
             raise ScopeNameError(
                 f"{name!r} is not a scope name: use resource:action in lower case, as in 'orders:read' (at most {MAX_LENGTH} characters)."
             )
+        permissions, implies = _names("permissions", permissions), _names("implies", implies)
         for implied in implies:
             if not NAME_OR_WILDCARD.fullmatch(implied):
                 raise ScopeNameError(f"{name!r} implies {implied!r}, which is not a scope name.")
-        new = ScopeDeclaration(name, description, frozenset(permissions), frozenset(implies))
+        new = ScopeDeclaration(name, description, permissions, implies)
         old = self._declared.get(name)
         if old is not None and old != new:
             raise ValueError(f"Scope {name!r} is declared twice with different meanings. Keep one declaration.")
@@ -90,6 +99,7 @@ class ScopeRegistry:
     def _changed(self) -> None:
         self._version += 1
         _expand.cache_clear()
+        _permissions.cache_clear()
 
     @property
     def version(self) -> int:
@@ -145,10 +155,7 @@ class ScopeRegistry:
 
     def permissions(self, names: Iterable[str]) -> frozenset[str]:
         """The Django permissions (`app.codename`) that the scopes in `names` open."""
-        opened: set[str] = set()
-        for name in self.expand(names):
-            opened |= self._declared[name].permissions
-        return frozenset(opened)
+        return _permissions(self, frozenset(names), self._version)
 
     def reduce(self, names: Iterable[str]) -> frozenset[str]:
         """The smallest set of names with the same expansion: what another name of the set already gives is left out."""
@@ -158,12 +165,6 @@ class ScopeRegistry:
             if self.expand([name]) <= self.expand(rest):
                 kept = rest
         return frozenset(kept)
-
-    def __hash__(self) -> int:
-        return id(self)
-
-    def __eq__(self, other: object) -> bool:
-        return self is other
 
 
 @lru_cache(maxsize=4096)
@@ -182,6 +183,12 @@ def _expand(registry: ScopeRegistry, names: frozenset[str], version: int) -> fro
         found.add(name)
         queue.extend(declaration.implies)
     return frozenset(found)
+
+
+@lru_cache(maxsize=4096)
+def _permissions(registry: ScopeRegistry, names: frozenset[str], version: int) -> frozenset[str]:
+    opened = (found.permissions for name in registry.expand(names) if (found := registry.get(name)) is not None)
+    return frozenset().union(*opened)
 
 
 registry: Final = ScopeRegistry()

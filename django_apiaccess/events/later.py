@@ -21,6 +21,9 @@ class LaterRefusals:
     """Counts refusals that are alike (same reason, same address) since the last flush."""
 
     def __init__(self) -> None:
+        self._begin()
+
+    def _begin(self) -> None:
         self._counts: dict[tuple[Action, Reason, Where, str], int] = {}
         self._lock = threading.Lock()
 
@@ -33,6 +36,13 @@ class LaterRefusals:
             self._counts[key] = self._counts.get(key, 0) + 1
         flusher.wake()
 
+    def pending(self) -> bool:
+        return bool(self._counts)
+
+    def forget(self) -> None:
+        """Drop what was collected."""
+        self._begin()
+
     def flush(self) -> None:
         """Write one event for each kind, with its count."""
         with self._lock:
@@ -43,7 +53,7 @@ class LaterRefusals:
 
 
 later: Final = LaterRefusals()
-flusher.register(later.flush)
+flusher.register(later)
 
 
 def refused_later(action: Action, reason: Reason, *, where: Where, detail: str = "") -> None:

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from django.core.signals import request_finished
-from django.db import DatabaseError, connections, models, router, transaction
+from django.db import Error, connections, models, router, transaction
 
 from ..core.access import CredentialRef
 from ..core.reasons import Reason
@@ -29,12 +29,12 @@ _waiting: Final = threading.local()
 def target_of(obj: models.Model | None, label: str = "") -> dict[str, str]:
     """The target columns for a model instance."""
     if obj is None:
-        return {"target_label": label[:200]} if label else {}
+        return {"target_label": _clean(label)[:200]} if label else {}
     meta = obj._meta
     return {
         "target_kind": str(meta.model_name),
         "target_id": str(obj.pk)[:64],
-        "target_label": (label or str(obj))[:200],
+        "target_label": _clean(label or str(obj))[:200],
     }
 
 
@@ -42,7 +42,9 @@ def _event(action: Action, by: Actor, **columns: Any) -> Event:
     credential = columns.pop("credential", None) or by.credential
     if credential is not None:
         columns.update(
-            credential_kind=credential.kind, credential_id=credential.id[:64], credential_label=credential.label[:150]
+            credential_kind=credential.kind,
+            credential_id=credential.id[:64],
+            credential_label=_clean(credential.label)[:150],
         )
     columns["reason"] = _clean(str(columns.get("reason", "")))[:255]
     return Event(
@@ -129,7 +131,7 @@ def _save(events: list[Event]) -> None:
     for event in events:
         try:
             event.save(force_insert=True)
-        except DatabaseError:  # the request's answer matters more than its line; the logger still gets it
+        except Error:  # the request's answer matters more than its line; the logger still gets it
             logger.exception("The audit log could not be written", extra={"access_event": event.action})
         _announce(event)
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import random
 import re
-import secrets
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from ..core.access import CredentialRef
-from ..core.addresses import parse_address
+from ..core.addresses import normal_address
 
 REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
@@ -25,10 +25,9 @@ class Where:
     @classmethod
     def of_request(cls, request: Any, address: str | None) -> Where:
         """From a Django or DRF request. The client's X-Request-ID is used when it is harmless, else one is made."""
-        given = request.META.get("HTTP_X_REQUEST_ID", "")
-        request_id = given if REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
-        parsed = parse_address(address) if address else None
-        return cls(str(parsed) if parsed else None, str(request.method or "")[:10], str(request.path)[:255], request_id)
+        given = request.META.get("HTTP_X_REQUEST_ID")
+        request_id = given if given and REQUEST_ID.fullmatch(given) else f"{random.getrandbits(64):016x}"
+        return cls(normal_address(address or ""), (request.method or "")[:10], request.path[:255], request_id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
@@ -10,16 +12,17 @@ from django.utils import timezone
 from ..authn.kinds import Client, Presented
 from ..conf import access_settings
 from ..core import digests, secrets
+from ..core import scopes as core_scopes
 from ..core.access import Access, CredentialRef
 from ..core.addresses import contains, parse_address, parse_networks
 from ..core.origins import parse_origins
 from ..core.reasons import Reason
 from ..exceptions import InvalidCredential
 from ..roles.ceiling import put_ceiling
-from ..roles.policy import active_rights, parse_grants, policy_for
+from ..roles.policy import parse_grants, policy_for
 from ..roles.rights import PrincipalRights, build_access
 from . import legacy
-from .lookup import KeyRow, lazy_principal, memory
+from .lookup import KeyRow, lazy_principal, load, memory
 from .models import APIKeySecret
 from .usage import usage
 
@@ -42,11 +45,20 @@ class APIKeyKind:
         now = timezone.now()
         check_restrictions(row, client, now)
         access = access_of_row(row, now)
-        usage.record(row.key_id, row.secret_id, client.where.address, now)
+        usage.record(row.key_id, row.secret_id, client.address, now)
         return access
 
     def verify(self, presented: Presented) -> KeyRow:
         """The row of the key whose secret was presented. A text that is no key is refused without any query."""
+        row = memory.recall(presented.value)
+        if row is None:
+            asked_at = time.monotonic()
+            row = self._verify(presented)
+            memory.keep(presented.value, row, asked_at)
+        return row
+
+    @staticmethod
+    def _verify(presented: Presented) -> KeyRow:
         text = presented.value
         if len(text) > secrets.MAX_LENGTH:
             raise InvalidCredential(Reason.MALFORMED, kind=KIND)
@@ -54,11 +66,11 @@ class APIKeyKind:
         ids = (key.id,) if key is not None else legacy.public_ids(presented.scheme, text)
         if not ids:
             raise InvalidCredential(Reason.CHECKSUM, "the form or the checksum is not that of a key", kind=KIND)
-        row = next((found for found in map(memory.find, ids) if found is not None), None)
+        row = next((found for found in map(load, ids) if found is not None), None)
         peppers = access_settings.PEPPERS
         if row is None:
             digests.verify_nothing(text, peppers)
-            raise InvalidCredential(Reason.UNKNOWN, kind=KIND, credential_label=ids[0])
+            raise InvalidCredential(Reason.UNKNOWN, kind=KIND, credential_label=ids[0], foreign=key is None)
         verdict = digests.verify(text, row.digest, peppers)
         if verdict is digests.Verdict.MATCH_OUTDATED:
             upgrade(row, text, peppers)
@@ -90,36 +102,41 @@ def refusal(row: KeyRow, reason: Reason, detail: str = "") -> InvalidCredential:
 
 def check_restrictions(row: KeyRow, client: Client, now: datetime) -> None:
     """Raise the first reason why a rightly presented key may not be used now, from here. Never remembered: asked at every use."""
+    for reason, detail in restrictions(row, client, now):
+        raise refusal(row, reason, detail)
+
+
+def restrictions(row: KeyRow, client: Client, now: datetime) -> Iterator[tuple[Reason, str]]:
+    """Every reason why the key may not be used now, from here, the most lasting first."""
     if row.revoked_at is not None:
-        raise refusal(row, Reason.REVOKED)
+        yield Reason.REVOKED, ""
     if row.expires_at is not None and row.expires_at <= now:
-        raise refusal(row, Reason.EXPIRED)
+        yield Reason.EXPIRED, ""
     if row.secret_expires_at is not None and row.secret_expires_at <= now:
-        raise refusal(row, Reason.SECRET_RETIRED, "this secret was replaced by a rotation")
+        yield Reason.SECRET_RETIRED, "this secret was replaced by a rotation"
     if not row.principal_value("is_active", default=True):
-        raise refusal(row, Reason.PRINCIPAL_INACTIVE)
+        yield Reason.PRINCIPAL_INACTIVE, ""
     if row.networks:
-        address = parse_address(client.where.address) if client.where.address else None
+        address = parse_address(client.address or "")
         if address is None or not contains(parse_networks(row.networks), address):
-            raise refusal(row, Reason.NETWORK, f"used from {client.where.address or 'an unknown address'}")
+            yield Reason.NETWORK, f"used from {client.address or 'an unknown address'}"
     if row.origins and client.origin.lower() not in parse_origins(row.origins):
-        raise refusal(row, Reason.ORIGIN, "used from another origin" if client.origin else "no Origin header")
+        yield Reason.ORIGIN, "used from another origin" if client.origin else "no Origin header"
 
 
 def access_of_row(row: KeyRow, now: datetime) -> Access:
     """Granted ∩ held, from the row alone: no query unless the policy changed."""
     policy = policy_for(row.policy_generation)
-    grants = parse_grants(row.direct_grants) + parse_grants(row.group_grants)
-    held = policy.held(active_rights(grants, now), superuser=bool(row.principal_value("is_superuser", default=False)))
+    grants = parse_grants(row.direct_grants, row.group_grants)
+    held = policy.held(grants.active(now), superuser=bool(row.principal_value("is_superuser", default=False)))
 
-    def finish(user: Any) -> None:
+    def finish(user: Any) -> None:  # holds nothing of the access: a circle would be left to the garbage collector
         user.__dict__["_apiaccess_rights"] = PrincipalRights(user, policy, held, None)
-        put_ceiling(user, rights)
+        put_ceiling(user, PrincipalRights(user, policy, held, core_scopes.registry.expand(row.scopes)))
 
-    principal = lazy_principal(row, finish)
     ends = [end for end in (row.expires_at, row.secret_expires_at) if end is not None]
-    access = build_access(
-        principal,
+    return build_access(
+        lazy_principal(row, finish),
         CredentialRef(KIND, str(row.key_id), row.name),
         policy=policy,
         held=held,
@@ -127,5 +144,3 @@ def access_of_row(row: KeyRow, now: datetime) -> Access:
         expires_at=min(ends, default=None),
         rate=row.rate,
     )
-    rights: Any = access.rights
-    return access

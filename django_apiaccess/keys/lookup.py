@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
 from collections import OrderedDict
@@ -94,36 +95,43 @@ def load(public_id: str) -> KeyRow | None:
 
 
 class RowMemory:
-    """What this process remembers of keys (`CACHE_SECONDS`). A row counts only while the generations it was read with are the latest.
+    """What this process remembers of keys that proved right (`CACHE_SECONDS`), by a digest of their text, never by the text.
 
-    A slow reader that stores a row after a revocation stores it with the older generation, so it revives nothing.
+    A row counts only while the generations it was read with are the latest. A slow reader that stores a row after a revocation stores it
+    with the older generation, so it revives nothing.
     """
 
     def __init__(self) -> None:
-        self._rows: OrderedDict[str, tuple[float, KeyRow]] = OrderedDict()
-        self._latest: dict[str, int] = {}
+        self._rows: OrderedDict[bytes, tuple[float, KeyRow]] = OrderedDict()
+        self._latest: tuple[int | None, int | None] = (None, None)
         self._asked_at = float("-inf")
         self._lock = threading.Lock()
 
-    def find(self, public_id: str) -> KeyRow | None:
-        """The row, from memory or from the database."""
+    def recall(self, text: str) -> KeyRow | None:
+        """The row of a key whose text proved right a short while ago; None: the database must be asked."""
         seconds = access_settings.CACHE_SECONDS
         if not seconds:
-            return load(public_id)
+            return None
+        digest = hashlib.sha256(text.encode()).digest()
+        if digest not in self._rows:  # nothing is asked for a text that may be no key at all
+            return None
         now = time.monotonic()
         self._refresh(now)
         with self._lock:
-            held = self._rows.get(public_id)
-            if held is not None and now - held[0] < seconds and self._is_latest(held[1]):
-                self._rows.move_to_end(public_id)
-                return held[1]
-        row = load(public_id)
-        if row is not None:
-            with self._lock:
-                self._rows[public_id] = (now, row)
-                while len(self._rows) > CACHE_SIZE:
-                    self._rows.popitem(last=False)
-        return row
+            held = self._rows.get(digest)
+            if held is None or now - held[0] >= seconds or not self._is_latest(held[1]):
+                return None
+            self._rows.move_to_end(digest)
+            return held[1]
+
+    def keep(self, text: str, row: KeyRow, asked_at: float) -> None:
+        """Remember that `text` proved right against `row`, which the database was asked for at `asked_at` (`time.monotonic`)."""
+        if not access_settings.CACHE_SECONDS:
+            return
+        with self._lock:
+            self._rows[hashlib.sha256(text.encode()).digest()] = (asked_at, row)
+            while len(self._rows) > CACHE_SIZE:
+                self._rows.popitem(last=False)
 
     def clear(self) -> None:
         """Forget everything."""
@@ -132,18 +140,16 @@ class RowMemory:
             self._asked_at = float("-inf")
 
     def _is_latest(self, row: KeyRow) -> bool:
-        latest = self._latest
-        return row.policy_generation == latest.get(Generation.POLICY) and row.credentials_generation == latest.get(
-            Generation.CREDENTIALS
-        )
+        return (row.policy_generation, row.credentials_generation) == self._latest
 
     def _refresh(self, now: float) -> None:
         if now - self._asked_at < access_settings.GENERATION_SECONDS:
             return
-        latest = dict(Generation.objects.using(router.db_for_write(Generation)).values_list("name", "value"))
+        found = dict(Generation.objects.using(router.db_for_write(Generation)).values_list("name", "value"))
         with self._lock:
             if now > self._asked_at:
-                self._latest, self._asked_at = latest, now
+                self._latest = (found.get(Generation.POLICY), found.get(Generation.CREDENTIALS))
+                self._asked_at = now
 
 
 memory: Final = RowMemory()

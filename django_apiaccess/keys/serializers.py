@@ -40,7 +40,9 @@ class APIKeySerializer(serializers.ModelSerializer[APIKey]):
     origins = ListOfWords(required=False, help_text="Web origins it may be used from.")
     expires_at = ExpiryField(required=False, allow_null=True, help_text="A date and time, or a length of life as 90d.")
     principal = serializers.CharField(source="principal.get_username", read_only=True)
-    status = serializers.ChoiceField(choices=APIKey.Status.choices, read_only=True)
+    status = serializers.CharField(
+        read_only=True, help_text="active, expired or revoked."
+    )  # no enum: its name would clash in OpenAPI
 
     class Meta:
         model = APIKey

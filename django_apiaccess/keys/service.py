@@ -17,9 +17,7 @@ from django.utils import timezone
 from ..conf import access_settings
 from ..core import digests, secrets
 from ..core import scopes as core_scopes
-from ..core.addresses import parse_networks
 from ..core.durations import humanise
-from ..core.origins import parse_origins
 from ..core.scopes import dump
 from ..events.record import changed, changed_many
 from ..events.source import Actor
@@ -29,10 +27,14 @@ from ..roles import delegation, names
 from ..roles.generations import bump
 from ..roles.models import Generation
 from ..roles.rights import held_by
+from . import bounds
 from .models import APIKey, APIKeySecret, ServiceAccount
 from .querysets import APIKeyQuerySet
 
 BATCH: Final = 1000
+CHANGEABLE: Final = ("name", "scopes", "networks", "origins", "rate", "expires_at")
+NOT_TYPED: Final = frozenset({"created_by", "issued_via", "principal"})
+"""Columns of a key that no caller fills in."""
 
 
 class Default(Enum):
@@ -75,7 +77,7 @@ def create_service_account(*, name: str, owner: Any, purpose: str, by: Actor) ->
         )
     user = model(**{model.USERNAME_FIELD: value})
     user.set_unusable_password()
-    _clean(user, exclude={"password"})
+    _clean(user, exclude=frozenset({"password"}))
     user.save()
     account = ServiceAccount(user=user, name=name, owner=owner, purpose=purpose)
     _clean(account)
@@ -112,7 +114,8 @@ def issue(
 
     Raises `UnknownName`, `NotHeld` (a scope that the principal or the actor does not hold now), `InvalidChange`.
     """
-    via = _via(by)
+    bump(Generation.CREDENTIALS)  # also the lock: a key that asks is revoked before, or with the new one after
+    via = bounds.managing_key(by)
     key = APIKey(
         name=name.strip(),
         principal=principal,
@@ -124,16 +127,15 @@ def issue(
         issued_via=via,
         expires_at=_default_expiry() if isinstance(expires_at, Default) else expires_at,
     )
+    _clean(key, exclude=NOT_TYPED)
     if via is not None:
-        _inherit(key, via)
+        bounds.inherit(key, via)
     if not principal.is_active:
         raise InvalidChange(f"{principal.get_username()} is not active: a key would open nothing.", field="principal")
     _check_expiry(key)
     _check_scopes(key, by)
-    _clean(key, exclude={"created_by", "issued_via", "principal"})
     key.save()
     text = _add_secret(key)
-    bump(Generation.CREDENTIALS)
     changed(Action.KEY_CREATED, key, by=by, **described(key))
     return Issued(key, text)
 
@@ -141,12 +143,40 @@ def issue(
 @transaction.atomic
 def change(key: APIKey, *, by: Actor, **fields: Any) -> APIKey:
     """Change name, scopes, networks, origins, rate or expires_at of a key that is not revoked. Unchanged: nothing is written."""
-    unknown = set(fields) - {"name", "scopes", "networks", "origins", "rate", "expires_at"}
+    unknown = set(fields) - set(CHANGEABLE)
     if unknown:
         raise TypeError(f"A key has no field {min(unknown)!r} that can be changed.")
     if key.revoked_at is not None:
         raise InvalidChange("A revoked key cannot be changed. Make a new one.")
     before = described(key)
+    _assign(key, fields)
+    _clean(key, exclude=NOT_TYPED)
+    # The asking key is read anew: one that changes itself stays within what it was.
+    for bound in (bounds.managing_key(by), key.issued_via):
+        if bound is not None:
+            bounds.inherit(key, bound)
+    after = described(key)
+    if after == before:
+        return key
+    if after["scopes"] != before["scopes"]:
+        _check_scopes(key, by)
+        bounds.check_issued(key)
+    key.save(update_fields=CHANGEABLE)
+    bump(Generation.CREDENTIALS)
+    changed(Action.KEY_CHANGED, key, by=by, before=before, after=after)
+    for issued in bounds.tightened(key):
+        issued.save(update_fields=CHANGEABLE)
+        changed(
+            Action.KEY_CHANGED,
+            issued,
+            by=by,
+            reason=f"bound as {key.name}, which asked for it",
+            after=described(issued),
+        )
+    return key
+
+
+def _assign(key: APIKey, fields: dict[str, Any]) -> None:
     if "scopes" in fields:
         key.scopes = names.scope_names(fields["scopes"], field="scopes")
     for name in ("networks", "origins"):
@@ -158,19 +188,6 @@ def change(key: APIKey, *, by: Actor, **fields: Any) -> APIKey:
     if "expires_at" in fields and fields["expires_at"] != key.expires_at:
         key.expires_at = fields["expires_at"]
         _check_expiry(key)
-    via = _via(by) or key.issued_via
-    if via is not None:
-        _inherit(key, via)
-    after = described(key)
-    if after == before:
-        return key
-    if after["scopes"] != before["scopes"]:
-        _check_scopes(key, by)
-    _clean(key, exclude={"created_by", "issued_via", "principal"})
-    key.save(update_fields=["name", "scopes", "networks", "origins", "rate", "expires_at"])
-    bump(Generation.CREDENTIALS)
-    changed(Action.KEY_CHANGED, key, by=by, before=before, after=after)
-    return key
 
 
 def described(key: APIKey) -> dict[str, Any]:
@@ -189,24 +206,30 @@ def described(key: APIKey) -> dict[str, Any]:
 # -- rotate
 
 
-@transaction.atomic
 def rotate(key: APIKey, *, by: Actor, grace: timedelta | None = None, reason: str = "") -> Issued:
     """A new secret; the old ones live for `grace` more (None: the setting; 0: they die now).
 
-    Of two rotations at once one succeeds; the other raises `Conflict` and changes nothing.
+    Of two rotations at once one succeeds; the other raises `Conflict` and changes nothing. Raises `NotHeld` when the actor would get into
+    their hands a key that can do more than they can; a key that another one rotates ends with that one at the latest.
     """
     _check_rotatable(key)
+    via = _check_takes(key, by)
     now = timezone.now()
-    until = now + (access_settings.KEY_ROTATION_GRACE if grace is None else grace)
+    until = _after(now, access_settings.KEY_ROTATION_GRACE if grace is None else grace)
+    # Read before the transaction: where transactions wait for each other at their beginning, the second would see the first one's secret.
     current = APIKeySecret.objects.current().filter(key=key).values_list("pk", flat=True).first()
-    if not APIKeySecret.objects.current().filter(key=key, pk=current).update(retired_at=now):
-        raise Conflict(
-            "Somebody else rotated this key at the same moment. Nothing was done; use their new secret or rotate again."
-        )
-    _shorten([key.pk], until)
-    text = _add_secret(key)
-    bump(Generation.CREDENTIALS)
-    changed(Action.KEY_ROTATED, key, by=by, reason=reason, old_secret_valid_until=until.isoformat())
+    with transaction.atomic():
+        if not APIKeySecret.objects.current().filter(key=key, pk=current).update(retired_at=now):
+            raise Conflict(
+                "Somebody else rotated this key at the same moment. Nothing was done; use their new secret or rotate again."
+            )
+        _shorten([key.pk], until)
+        if via is not None and via.pk != key.pk:
+            bounds.inherit(key, via)
+            key.save(update_fields=CHANGEABLE)
+        text = _add_secret(key)
+        bump(Generation.CREDENTIALS)
+        changed(Action.KEY_ROTATED, key, by=by, reason=reason, old_secret_valid_until=until.isoformat())
     return Issued(key, text, until)
 
 
@@ -220,6 +243,7 @@ def rotate_many(
     written down works, one that was not is known to nobody, and an old one that got no end yet goes on. Running again is always right.
     """
     grace = access_settings.KEY_ROTATION_GRACE if grace is None else grace
+    _after(timezone.now(), grace)
     last = 0
     while True:
         rows = list(keys.usable().filter(pk__gt=last).order_by("pk").select_related(None)[:batch])
@@ -228,7 +252,7 @@ def rotate_many(
         last = rows[-1].pk
         now = timezone.now()
         until = now + grace
-        current = dict(APIKeySecret.objects.current().filter(key__in=rows).values_list("key_id", "pk"))
+        current = set(APIKeySecret.objects.current().filter(key__in=rows).values_list("key_id", flat=True))
         staged, issued = [], []
         for key in rows:
             if key.pk not in current:
@@ -239,21 +263,19 @@ def rotate_many(
             issued.append(Issued(key, made.text, until))
         APIKeySecret.objects.bulk_create(staged, batch_size=500)
         yield issued
-        _promote(issued, staged, current, until, by)
+        _promote(issued, staged, until, by)
 
 
-def _promote(
-    issued: list[Issued], staged: list[APIKeySecret], current: dict[int, int], until: datetime, by: Actor
-) -> None:
+def _promote(issued: list[Issued], staged: list[APIKeySecret], until: datetime, by: Actor) -> None:
+    """Make the staged secrets the current ones, in place of whichever are current now: another rotation may have come in between."""
     now = timezone.now()
-    by_key = {secret.key_id: secret for secret in staged}
     with transaction.atomic():
         bump(Generation.CREDENTIALS)
-        olds = APIKeySecret.objects.current().filter(pk__in=[current[key_id] for key_id in by_key])
-        mine = set(olds.select_for_update(of=("self",)).values_list("key_id", flat=True))
-        olds.filter(key__in=mine).update(retired_at=now)
-        APIKeySecret.objects.filter(public_id__in=[by_key[key_id].public_id for key_id in mine]).update(retired_at=None)
-        _shorten(list(by_key), until)
+        mine = APIKeySecret.objects.filter(public_id__in=[secret.public_id for secret in staged])
+        key_ids = list(mine.values_list("key_id", flat=True))
+        APIKeySecret.objects.current().filter(key__in=key_ids).update(retired_at=now)
+        mine.update(retired_at=None, expires_at=None)
+        _shorten(key_ids, until)
         done = ((entry.key, {"old_secret_valid_until": until.isoformat()}) for entry in issued)
         changed_many(Action.KEY_ROTATED, done, by=by)
 
@@ -302,39 +324,6 @@ def _revoke_batch(ids: list[int], *, reason: str, by: Actor) -> int:
 # -- parts
 
 
-def within_reach(key: APIKey, by: Actor) -> bool:
-    """Whether an API caller may touch the key: a narrow credential sees only keys that can do no more than itself."""
-    access = by.access
-    if access is None or not access.scoped:
-        return True
-    return bool(core_scopes.registry.expand(key.scopes) <= access.scopes | access.object_scopes)
-
-
-def _via(by: Actor) -> APIKey | None:
-    if by.credential is None or by.credential.kind != "api_key":
-        return None
-    return APIKey.objects.get(pk=by.credential.id)
-
-
-def _inherit(key: APIKey, parent: APIKey) -> None:
-    """A key that another one asked for is bound as that one is, and lives no longer."""
-    if parent.networks:
-        allowed = parse_networks(parent.networks)
-        own = parse_networks(key.networks) if key.networks else ()
-        inside = own and all(any(net.version == big.version and net.subnet_of(big) for big in allowed) for net in own)  # type: ignore[arg-type]
-        if own and not inside:
-            raise NotHeld("The networks must lie within those of the key that asks.", field="networks")
-        key.networks = key.networks if inside else parent.networks
-    if parent.origins:
-        if key.origins and not parse_origins(key.origins) <= parse_origins(parent.origins):
-            raise NotHeld("The origins must be among those of the key that asks.", field="origins")
-        key.origins = key.origins or parent.origins
-    if parent.rate:
-        key.rate = parent.rate
-    if parent.expires_at is not None and (key.expires_at is None or key.expires_at > parent.expires_at):
-        key.expires_at = parent.expires_at
-
-
 def _default_expiry() -> datetime | None:
     lifetime = access_settings.KEY_DEFAULT_LIFETIME
     longest = access_settings.KEY_MAX_LIFETIME
@@ -376,6 +365,32 @@ def _check_rotatable(key: APIKey) -> None:
         raise InvalidChange(f"This key is {key.status.label}; it cannot be rotated. Make a new one.")
 
 
+def _check_takes(key: APIKey, by: Actor) -> APIKey | None:
+    """The key with which the actor asks, if any.
+
+    Raises `NotHeld` when a new text of the key would give the actor more than they have. Their own keys they may always renew.
+    """
+    via = bounds.managing_key(by)
+    access = delegation.access_of(by)
+    own = via.pk == key.pk if via is not None else by.user is not None and by.user.pk == key.principal_id
+    if access is None or own:
+        return via
+    beyond = core_scopes.registry.expand(key.scopes) - access.scopes - access.object_scopes
+    if beyond:
+        listed = ", ".join(sorted(beyond))
+        raise NotHeld(
+            f"{by.label} does not hold {listed}, which this key can do, and so cannot have a secret of it.", beyond
+        )
+    return via
+
+
+def _after(now: datetime, length: timedelta) -> datetime:
+    try:
+        return now + length
+    except OverflowError:
+        raise InvalidChange("That grace never ends. Choose a shorter one, as 24h.", field="grace") from None
+
+
 def _add_secret(key: APIKey) -> str:
     made = secrets.make_key(access_settings.KEY_PREFIX)
     APIKeySecret.objects.create(key=key, public_id=made.id, digest=digests.make(made.text, access_settings.PEPPERS))
@@ -387,9 +402,9 @@ def _tidy(text: str | Iterable[str]) -> str:
     return " ".join(part for part in parts if part)
 
 
-def _clean(row: models.Model, exclude: set[str] | None = None) -> None:
+def _clean(row: models.Model, exclude: frozenset[str] = frozenset()) -> None:
     try:
-        row.full_clean(exclude=exclude, validate_unique=False, validate_constraints=False)
+        row.full_clean(exclude=set(exclude), validate_unique=False, validate_constraints=False)
     except ValidationError as error:
         name, messages = next(iter(error.message_dict.items()))
         raise InvalidChange(" ".join(messages), field=name) from None

@@ -26,6 +26,9 @@ class UsageCollector:
     """Counts uses. The time of last use only moves forward, whichever process writes last."""
 
     def __init__(self) -> None:
+        self._begin()
+
+    def _begin(self) -> None:
         self._keys: dict[int, Use] = {}
         self._secrets: dict[int, datetime] = {}
         self._lock = threading.Lock()
@@ -38,12 +41,20 @@ class UsageCollector:
                 self._keys[key_id] = Use(1, at, address)
             else:
                 use.count += 1
-                use.at, use.address = at, address
-            self._secrets[secret_id] = at
+                if at >= use.at:
+                    use.at, use.address = at, address
+            self._secrets[secret_id] = max(at, self._secrets.get(secret_id, at))
         flusher.wake()
 
+    def pending(self) -> bool:
+        return bool(self._keys)
+
+    def forget(self) -> None:
+        """Drop what was collected."""
+        self._begin()
+
     def flush(self) -> None:
-        """Write what was collected; on `DatabaseError` it is kept and raised."""
+        """Write what was collected; on `django.db.Error` it is kept and raised."""
         with self._lock:
             keys, self._keys = self._keys, {}
             secrets, self._secrets = self._secrets, {}
@@ -90,6 +101,8 @@ class UsageCollector:
             key_rows.append((use.count, at, connection.ops.adapt_ipaddressfield_value(use.address), at, at, key_id))
         secret_rows = [(time(at), secret_id, time(at)) for secret_id, at in sorted(secrets.items())]
         with transaction.atomic(using=using), connection.cursor() as cursor:
+            if connection.vendor == "postgresql":  # below deadlock_timeout: this write gives way, never a revocation
+                cursor.execute("SET LOCAL lock_timeout = '500ms'")
             cursor.executemany(update_key, key_rows)
             cursor.executemany(update_secret, secret_rows)
 
@@ -99,4 +112,4 @@ def _column(model: Any, name: str) -> str:
 
 
 usage: Final = UsageCollector()
-flusher.register(usage.flush)
+flusher.register(usage)

@@ -18,7 +18,7 @@ from ..events.source import Actor
 from ..exceptions import Conflict, InvalidChange, NotHeld
 from ..permissions import HasAccess, access_of
 from ..throttling import AccessRateThrottle
-from . import service
+from . import bounds, service
 from .models import APIKey
 from .serializers import APIKeySerializer, RevocationSerializer, RotationSerializer
 
@@ -81,8 +81,7 @@ class APIKeyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
         )
         if not access.scoped:
             return mine
-        actor = self._actor()
-        return mine.filter(pk__in=[key.pk for key in mine if service.within_reach(key, actor)])
+        return mine.filter(pk__in=[key.pk for key in bounds.reachable(mine, self._actor())])
 
     def create(self, request: Request) -> Response:
         serializer = APIKeySerializer(data=request.data)
@@ -125,9 +124,9 @@ class APIKeyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
 
     def _issued(self, issued: service.Issued, code: int) -> Response:
         issued.key.refresh_from_db()
-        data = {**APIKeySerializer(issued.key).data, "key": issued.text}
-        if issued.old_secret_valid_until is not None:
-            data["old_secret_valid_until"] = issued.old_secret_valid_until.isoformat()
+        until = issued.old_secret_valid_until
+        told = {"key": issued.text, "old_secret_valid_until": None if until is None else until.isoformat()}
+        data = {**APIKeySerializer(issued.key).data, **told}
         return Response(data, status=code, headers=NO_STORE)
 
     def _actor(self) -> Actor:

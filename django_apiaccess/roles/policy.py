@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final
 
 from ..core import scopes as core_scopes
@@ -50,7 +51,11 @@ class Policy:
     generation: int | None
     by_role: Mapping[int, RoleRights]
     scope_names: Mapping[int, str]
+    _by_name: dict[str, RoleRights] = field(init=False, repr=False, compare=False)
     _memo: dict[Any, Held] = field(default_factory=dict, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_by_name", {role.name: role for role in self.by_role.values()})
 
     def held(self, rights: Iterable[Right], *, superuser: bool = False) -> Held:
         """The sets that `rights` (role id, scope id, on one object only) add up to. A superuser holds every declared scope."""
@@ -86,7 +91,7 @@ class Policy:
         )
 
     def role(self, name: str) -> RoleRights | None:
-        return next((role for role in self.by_role.values() if role.name == name), None)
+        return self._by_name.get(name)
 
     def roles_giving_scope(self, scope: str) -> list[int]:
         return [pk for pk, role in self.by_role.items() if scope in role.scopes]
@@ -187,13 +192,29 @@ def active_rights(rows: Iterable[GrantRow], now: datetime) -> frozenset[Right]:
     )
 
 
-def parse_grants(text: str | None) -> tuple[GrantRow, ...]:
-    """Grants as the statement's JSON brings them."""
-    if not text or text == "[]":
-        return ()
-    return tuple(
+@dataclass(frozen=True, slots=True)
+class Grants:
+    """Grants of one principal, split once: `always` are those without a time, `timed` must be asked at each use."""
+
+    always: frozenset[Right]
+    timed: tuple[GrantRow, ...] = ()
+
+    def active(self, now: datetime) -> frozenset[Right]:
+        """The rights in force at `now`."""
+        return self.always | active_rights(self.timed, now) if self.timed else self.always
+
+
+@lru_cache(maxsize=1024)
+def parse_grants(*texts: str | None) -> Grants:
+    """Grants as the statement's JSON brings them. Remembered by text: most principals hold the same few roles."""
+    rows = [
         (role, scope, bool(on_object), _time(starts), _time(ends))
-        for role, scope, on_object, starts, ends in json.loads(text)
+        for text in texts
+        for role, scope, on_object, starts, ends in json.loads(text or "[]")
+    ]
+    return Grants(
+        frozenset(row[:3] for row in rows if row[3] is None and row[4] is None),
+        tuple(row for row in rows if row[3] is not None or row[4] is not None),
     )
 
 

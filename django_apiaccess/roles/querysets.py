@@ -17,6 +17,12 @@ def object_key(obj: models.Model) -> str:
     return str(getattr(pk, "hex", pk)) if not isinstance(pk, float | bytes) else str(pk)
 
 
+def of_model(model: type[models.Model]) -> Q:
+    """Grants on objects of `model`. Joined by name, so that no separate query looks the content type up."""
+    meta = model._meta.concrete_model._meta if model._meta.concrete_model else model._meta
+    return Q(content_type__app_label=meta.app_label, content_type__model=meta.model_name)
+
+
 class GrantQuerySet(models.QuerySet[Any]):
     """Grants, asked by what they are for."""
 
@@ -47,6 +53,5 @@ class GrantQuerySet(models.QuerySet[Any]):
         return self.on_model(type(obj)).filter(object_id=object_key(obj))
 
     def on_model(self, model: type[models.Model]) -> Self:
-        """On single objects of `model`. Joined by name, so that no separate query looks the content type up."""
-        meta = model._meta.concrete_model._meta if model._meta.concrete_model else model._meta
-        return self.filter(content_type__app_label=meta.app_label, content_type__model=meta.model_name)
+        """On single objects of `model`."""
+        return self.filter(of_model(model))

@@ -38,9 +38,10 @@ def role_link_changed(action: str, **_kwargs: Any) -> None:
 
 
 def parents_changed(action: str, instance: Any, **_kwargs: Any) -> None:
-    """A role inherits otherwise. The generation is bumped first: its row lock makes two such changes wait for each other."""
+    """A role inherits otherwise. The generations are bumped first: their row locks make such changes and grants wait for each other."""
     if action.startswith("pre_"):
         bump(Generation.POLICY)
+        bump(Generation.CREDENTIALS)
     elif action == "post_add":
         refuse_cycle()
         separation.check()
@@ -68,19 +69,11 @@ def credentials_changed(**kwargs: Any) -> None:
 def membership_changed(action: str, instance: Any, reverse: bool, pk_set: set[Any] | None, **_kwargs: Any) -> None:
     """A user joined or left a group."""
     if action == "pre_add":
-        bump_for_duties()
+        bump(Generation.CREDENTIALS)  # the lock of grants and separations, also of one that is just being made
     if action == "post_add" and pk_set:
         users = pk_set if reverse else [instance.pk]
         separation.check(users, error=GroupDutiesConflict)
     if action in POST_M2M and access_settings.CACHE_SECONDS:
-        bump(Generation.CREDENTIALS)
-
-
-def bump_for_duties() -> None:
-    """Take the lock of grants before a membership is written, where separations of duty exist."""
-    from .models import SeparationOfDuty
-
-    if SeparationOfDuty.objects.exists():
         bump(Generation.CREDENTIALS)
 
 

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Case, Q, When
 from django.db.models.functions import Cast
 from django.utils import timezone
 
@@ -16,7 +16,7 @@ from ..core import scopes as core_scopes
 from ..core.access import Access, CredentialRef
 from .models import Grant
 from .policy import GrantRow, Held, Policy, Right, active_rights, current_policy
-from .querysets import object_key
+from .querysets import object_key, of_model
 
 
 def grant_rows(user: Any) -> list[GrantRow]:
@@ -60,14 +60,17 @@ class PrincipalRights:
         return self.opened is None or permission in self.opened
 
     def has_permission(self, permission: str) -> bool:
-        return self.opens(permission) and bool(self.principal.has_perm(permission))
+        if not self.opens(permission):
+            return False
+        has_perm = getattr(self.principal, "has_perm", None)  # a user model need not have it
+        return permission in self.held.permissions if has_perm is None else bool(has_perm(permission))
 
     def covers_role(self, role: str, scopes: frozenset[str]) -> bool:
         if self.granted is None:
             return True
         rights = self.policy.role(role)
-        if rights is None:
-            return False
+        if rights is None or not (rights.scopes or rights.permissions):
+            return False  # nothing that a credential could have been granted, so nothing that covers it
         return rights.scopes <= scopes and rights.permissions <= core_scopes.registry.permissions(scopes)
 
     def objects_with_scope(self, model: Any, scope: str) -> Any:
@@ -79,7 +82,10 @@ class PrincipalRights:
 
     def _objects(self, model: Any, giving: Q) -> Any:
         grants = Grant.objects.active().held_by(self.principal).filter(giving).on_model(model).order_by()
-        return grants.values_list(Cast("object_id", output_field=_key_column(model)))
+        column = _key_column(model)
+        # The condition anew inside CASE: PostgreSQL may cast before it joins, and the keys of other models need not be numbers.
+        key = Case(When(of_model(model), then=Cast("object_id", output_field=column)), output_field=column)
+        return grants.values_list(key)
 
     def on(self, obj: Any) -> tuple[frozenset[str], frozenset[str]]:
         held = self.held_on(obj)

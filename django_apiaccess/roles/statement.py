@@ -7,14 +7,13 @@ query costs more than everything else in a request.
 
 from __future__ import annotations
 
-import hashlib
-import re
 import threading
+from functools import lru_cache
 from typing import Any, Final, Protocol
-from weakref import WeakKeyDictionary
+from weakref import WeakSet
 
 from django.contrib.auth import get_user_model
-from django.db import connections, models, router
+from django.db import Error, connections, models, router
 from django.db.models import BooleanField, ExpressionWrapper, OuterRef, Q, Subquery, TextField
 from django.db.models.functions import Coalesce
 
@@ -78,6 +77,7 @@ def generations() -> dict[str, Any]:
     }
 
 
+@lru_cache(maxsize=1)
 def principal_columns() -> tuple[str, ...]:
     """The columns of the user model that a request usually wants, as far as the project's model has them."""
     model = get_user_model()
@@ -104,12 +104,14 @@ class CompiledLookup:
     def __init__(self, make: Any, model: type[models.Model]) -> None:
         self._make = make
         self._model = model
-        self._compiled: dict[str, tuple[str, list[Any], list[Any], str]] = {}
-        self._uses: WeakKeyDictionary[Any, int] = WeakKeyDictionary()
+        self._compiled: dict[str, tuple[str, list[Any], list[Any]]] = {}
+        self._plain: WeakSet[Any] = WeakSet()
+        self._binary = True
+        self._cursor_name = f"_apiaccess_{model._meta.model_name}"
         self._lock = threading.Lock()
 
-    def compile(self, using: str) -> tuple[str, list[Any], list[Any], str]:
-        """SQL, parameters (with the placeholder among them), converters, and a name for the prepared statement."""
+    def compile(self, using: str) -> tuple[str, list[Any], list[Any]]:
+        """SQL, parameters (with the placeholder among them), and converters."""
         with self._lock:
             found = self._compiled.get(using)
             if found is None:
@@ -122,21 +124,15 @@ class CompiledLookup:
                     for index, (chain, expression) in compiler.get_converters(expressions).items()
                     for convert in chain
                 ]
-                name = f"apiaccess_{hashlib.sha256(sql.encode()).hexdigest()[:12]}"
-                found = self._compiled[using] = (sql, list(params), converters, name)
+                found = self._compiled[using] = (sql, list(params), converters)
             return found
 
     def find(self, value: str) -> tuple[Any, ...] | None:
         """The row for `value`, as Python values, or None. One statement."""
         using = router.db_for_write(self._model)
-        sql, params, converters, name = self._compiled.get(using) or self.compile(using)
+        sql, params, converters = self._compiled.get(using) or self.compile(using)
         connection = connections[using]
-        given = [value if param == self.PLACEHOLDER else param for param in params]
-        with connection.cursor() as cursor:
-            if connection.vendor == "postgresql" and self._prepared(connection, sql, name):
-                sql = f"EXECUTE {name} ({', '.join(['%s'] * len(given))})"
-            cursor.execute(sql, given)
-            row = cursor.fetchone()
+        row = self._first_row(connection, sql, [value if param == self.PLACEHOLDER else param for param in params])
         if row is None:
             return None
         values = list(row)
@@ -144,23 +140,62 @@ class CompiledLookup:
             values[index] = convert(values[index], expression, connection)
         return tuple(values)
 
-    def _prepared(self, connection: Any, sql: str, name: str) -> bool:
-        """Whether the statement is prepared on this very connection; it prepares it once the connection has proven to last.
+    def _first_row(self, connection: Any, sql: str, given: list[Any]) -> Any:
+        """Run the statement: prepared where that is safe and worth it, else plain.
 
-        Not behind a transaction pooler (Django's own setting for it says so), and not with server-side binding, where the driver does it.
+        A prepared statement can be lost (`DISCARD ALL`, a pooler) or outdated (a migration changed a column). Then this connection goes
+        on without; only a request that is inside a transaction, which the failure ended, gets to feel it.
+        """
+        if connection.vendor == "postgresql" and self._may_prepare(connection):
+            try:
+                return self._prepared_row(connection, sql, given)
+            except Error:
+                self._plain.add(connection.connection)
+                if connection.in_atomic_block:
+                    raise
+        with connection.cursor() as cursor:
+            cursor.execute(sql, given)
+            return cursor.fetchone()
+
+    def _may_prepare(self, connection: Any) -> bool:
+        """Whether to use a prepared statement on this very connection.
+
+        Not behind a transaction pooler (Django's own setting for it says so), and not with server-side binding, where the driver does it
+        for every statement. psycopg 2 cannot.
         """
         settings = connection.settings_dict
-        if settings.get("DISABLE_SERVER_SIDE_CURSORS") or settings.get("OPTIONS", {}).get("server_side_binding"):
+        if settings.get("DISABLE_SERVER_SIDE_CURSORS") or settings["OPTIONS"].get("server_side_binding"):
             return False
+        connection.close_if_health_check_failed()
+        connection.ensure_connection()
         raw = connection.connection
-        uses = self._uses.get(raw, 0)
-        if uses < PREPARE_AFTER:
-            self._uses[raw] = uses + 1
-            return False
-        if uses == PREPARE_AFTER:
-            position = iter(range(1, sql.count("%s") + 1))
-            numbered = re.sub(r"%s", lambda _found: f"${next(position)}", sql).replace("%%", "%")
-            with raw.cursor() as cursor:
-                cursor.execute(f"PREPARE {name} AS {numbered}")
-            self._uses[raw] = uses + 1
-        return True
+        return raw not in self._plain and hasattr(raw, "prepare_threshold")
+
+    def _prepared_row(self, connection: Any, sql: str, given: list[Any]) -> Any:
+        """The row by a cursor that binds on the server, in binary: psycopg prepares once the connection has proven to last.
+
+        Django's own cursors bind in the client and never prepare; the wrapper that logs and counts statements is Django's here too.
+        """
+        raw = connection.connection
+        bare = raw.__dict__.get(self._cursor_name) or self._cursor_on(raw)
+        wrap = connection.make_debug_cursor if connection.queries_logged else connection.make_cursor
+        threshold, raw.prepare_threshold = raw.prepare_threshold, PREPARE_AFTER
+        try:
+            cursor = wrap(bare)
+            cursor.execute(sql, given)
+            row = cursor.fetchone()
+        finally:
+            raw.prepare_threshold = threshold
+        if self._binary and row is not None and bytes in map(type, row):
+            self._binary = False  # a type that psycopg reads only as text, as citext
+            del raw.__dict__[self._cursor_name]
+            return self._prepared_row(connection, sql, given)
+        return row
+
+    def _cursor_on(self, raw: Any) -> Any:
+        """A cursor that stays with its connection: psycopg then works out only once how to send and read this statement's values."""
+        from psycopg import Cursor, pq  # not at import: a project on another database has no psycopg
+
+        cursor = raw.__dict__[self._cursor_name] = Cursor(raw)
+        cursor.format = pq.Format.BINARY if self._binary else pq.Format.TEXT
+        return cursor

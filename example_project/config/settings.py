@@ -55,7 +55,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["django_apiaccess.permissions.HasAccess"],
     "DEFAULT_THROTTLE_CLASSES": ["django_apiaccess.throttling.AccessRateThrottle"],
     "DEFAULT_PAGINATION_CLASS": "rest_framework.pagination.PageNumberPagination",
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "django_apiaccess.contrib.spectacular.AccessSchema",
     "PAGE_SIZE": 50,
 }
 
@@ -64,6 +64,7 @@ API_ACCESS: dict[str, Any] = {"PEPPERS": PEPPERS.split(",")}
 SPECTACULAR_SETTINGS: dict[str, Any] = {
     "TITLE": "Bookshop",
     "VERSION": "1.0.0",
+    "OAS_VERSION": "3.1.1",  # from 3.1 on, an operation's security names its scopes
     "DESCRIPTION": "The example project of django-apiaccess.",
     "SERVE_PERMISSIONS": ["django_apiaccess.permissions.HasAccess"],
     "SERVE_INCLUDE_SCHEMA": False,

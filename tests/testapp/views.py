@@ -5,7 +5,7 @@ from rest_framework.decorators import action, api_view
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from django_apiaccess import PUBLIC, HasMFA, HasRole, HasScope, require_access
+from django_apiaccess import PUBLIC, Access, HasMFA, HasRole, HasScope, require_access
 from django_apiaccess.filters import GrantedObjectsFilter
 from django_apiaccess.permissions import HasAccess
 
@@ -63,7 +63,8 @@ class Answer(APIView):
 
     def get(self, request):
         auth = request.auth
-        return Response({"user": request.user.get_username() if request.user.is_authenticated else None, "kind": auth and auth.credential.kind})
+        kind = auth.credential.kind if isinstance(auth, Access) else None
+        return Response({"user": request.user.get_username() or None, "kind": kind})
 
     post = get
 

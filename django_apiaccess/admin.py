@@ -1,0 +1,8 @@
+"""The admin pages of every feature, at the place where Django looks. One line a feature."""
+
+from .access import admin as access
+from .events import admin as events
+from .keys import admin as keys
+from .roles import admin as roles
+
+__all__ = ["access", "events", "keys", "roles"]

@@ -1,0 +1,75 @@
+"""The ids of the system checks, one place for all, and the two ways to report. `docs/reference/checks.md` explains each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from enum import StrEnum
+from typing import Any, Final
+
+from django.core.checks import CheckMessage, Error, Tags, Warning  # noqa: A004 - Django's names
+
+from .conf import SETTINGS, given
+
+TAGS: Final = (Tags.security, "apiaccess")
+Check = Callable[[], Iterable[CheckMessage]]
+
+
+class CheckId(StrEnum):
+    """E: the project cannot work as written, or is open by mistake. W: somebody should look. Ids are never used for something else."""
+
+    # -- settings
+    NOT_A_DICT = "apiaccess.E001"
+    UNKNOWN_SETTING = "apiaccess.E002"
+    BAD_VALUE = "apiaccess.E003"
+    SHARED_CACHE_UNKNOWN = "apiaccess.E004"
+    REVOCATION_LAG = "apiaccess.E005"
+    EVERYBODY_IS_A_PROXY = "apiaccess.E006"
+    # -- what the project must install
+    NO_REST_FRAMEWORK = "apiaccess.E010"
+    NO_ACCESS_BACKEND = "apiaccess.E011"
+    NO_SESSIONS = "apiaccess.E012"
+    # -- scopes and views
+    UNKNOWN_IMPLIED_SCOPE = "apiaccess.E020"
+    UNKNOWN_SCOPE = "apiaccess.E021"
+    BAD_DECLARATION = "apiaccess.E022"
+    UNKNOWN_ACCESS_KEY = "apiaccess.E023"
+
+    # -- settings
+    DERIVED_PEPPER = "apiaccess.W001"
+    WEAK_PEPPER = "apiaccess.W002"
+    CACHE_NOT_SHARED = "apiaccess.W003"
+    COUNTS_ROLLED_BACK = "apiaccess.W004"
+    PROXY_NOT_TRUSTED = "apiaccess.W005"
+    LIFETIME_ABOVE_MAXIMUM = "apiaccess.W006"
+    # -- what the project installs
+    BACKEND_NOT_FIRST = "apiaccess.W010"
+    AUTHENTICATION_NOT_FIRST = "apiaccess.W011"
+    NO_AUTHENTICATION = "apiaccess.W012"
+    NO_DEFAULT_PERMISSION = "apiaccess.W013"
+    NO_THROTTLE = "apiaccess.W014"
+    ANONYMOUS_RATES_BY_HEADER = "apiaccess.W015"
+    # -- scopes and views
+    UNKNOWN_PERMISSION = "apiaccess.W020"
+    UNDECLARED = "apiaccess.W021"
+    UNGUARDED = "apiaccess.W022"
+    NO_SECOND_FACTOR = "apiaccess.W023"
+    # -- deployment
+    CLEARTEXT = "apiaccess.W030"
+    ENDLESS_KEYS = "apiaccess.W031"
+    # -- the checks themselves
+    CHECK_FAILED = "apiaccess.W099"
+
+
+def error(check_id: CheckId, message: str, hint: str, obj: Any = None) -> Error:
+    """Something that must change."""
+    return Error(message, hint=hint, obj=obj, id=check_id.value)
+
+
+def warning(check_id: CheckId, message: str, hint: str, obj: Any = None) -> Warning:
+    """Something that somebody should look at."""
+    return Warning(message, hint=hint, obj=obj, id=check_id.value)
+
+
+def sound(*names: str) -> bool:
+    """Whether these settings can be read; where not, `BAD_VALUE` says so already."""
+    return not any(name in given() and SETTINGS[name].complaint(given()[name]) for name in names)

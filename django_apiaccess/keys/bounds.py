@@ -1,0 +1,119 @@
+"""How far one key reaches over others: what it may touch, and how a key that it asked for stays bound as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from ..core import scopes as core_scopes
+from ..core.addresses import parse_networks
+from ..core.origins import parse_origins
+from ..events.source import Actor
+from ..exceptions import NotHeld
+from .models import APIKey
+
+
+def asking_key(by: Actor) -> APIKey | None:
+    """The key that an API caller presented; None for everybody else."""
+    if by.credential is None or by.credential.kind != "api_key":
+        return None
+    return APIKey.objects.get(pk=by.credential.id)
+
+
+def managing_key(by: Actor) -> APIKey | None:
+    """The key with which the actor makes, changes or rotates keys.
+
+    Raises `NotHeld` for a secret that a rotation replaced: what ends soon, perhaps because it leaked, makes nothing that lasts.
+    """
+    via = asking_key(by)
+    if via is not None and via.revoked_at is not None:  # between the request's authentication and now
+        raise NotHeld("This key is revoked.")
+    ends = by.access.expires_at if by.access is not None else None
+    if via is not None and ends is not None and (via.expires_at is None or ends < via.expires_at):
+        raise NotHeld("This secret was replaced by a rotation: it makes and changes no keys any more. Use the new one.")
+    return via
+
+
+def reachable(keys: Iterable[APIKey], by: Actor) -> list[APIKey]:
+    """Those of `keys` that an API caller may touch: a key reaches itself, and keys that can do no more than it can."""
+    access = by.access
+    if access is None or not access.scoped:
+        return list(keys)
+    via = asking_key(by)
+    opened = access.scopes | access.object_scopes
+
+    def can_do_no_more(key: APIKey) -> bool:
+        return core_scopes.registry.expand(key.scopes) <= opened and (via is None or _is_bound_as(key, via))
+
+    return [key for key in keys if (via is not None and key.pk == via.pk) or can_do_no_more(key)]
+
+
+def inherit(key: APIKey, parent: APIKey) -> None:
+    """Bind `key` as `parent` is. Raises `NotHeld` where it asks for networks or origins beyond."""
+    if parent.networks and key.networks and not _lies_within(key.networks, parent.networks):
+        raise NotHeld("The networks must lie within those of the key that asks.", field="networks")
+    if parent.origins and key.origins and not parse_origins(key.origins) <= parse_origins(parent.origins):
+        raise NotHeld("The origins must be among those of the key that asks.", field="origins")
+    _tighten(key, parent)
+
+
+def check_issued(key: APIKey) -> None:
+    """Raise `NotHeld` when a key would get scopes that the key it was issued via does not have."""
+    if key.issued_via is None:
+        return
+    beyond = core_scopes.registry.expand(key.scopes) - core_scopes.registry.expand(key.issued_via.scopes)
+    if beyond:
+        listed = ", ".join(sorted(beyond))
+        raise NotHeld(
+            f"This key was issued via {key.issued_via.name!r}, which does not have {listed}.", beyond, field="scopes"
+        )
+
+
+def tightened(parent: APIKey) -> Iterator[APIKey]:
+    """The keys issued via `parent`, and via those, that reach beyond it after it was changed: narrowed, not saved yet."""
+    for key in APIKey.objects.filter(issued_via=parent, revoked_at=None):
+        if not (_is_bound_as(key, parent) and _lives_no_longer(key, parent)):
+            _tighten(key, parent)
+            if not _opens_no_more(key, parent):
+                registry = core_scopes.registry
+                key.scopes = registry.reduce(registry.expand(key.scopes) & registry.expand(parent.scopes))
+            yield key
+        yield from tightened(key)
+
+
+def _tighten(key: APIKey, parent: APIKey) -> None:
+    if parent.networks and not _lies_within(key.networks, parent.networks):
+        key.networks = parent.networks
+    if parent.origins:
+        common = parse_origins(key.origins) & parse_origins(parent.origins)
+        key.origins = " ".join(sorted(common)) or parent.origins
+    key.rate = parent.rate or key.rate
+    if not _lives_no_longer(key, parent):
+        key.expires_at = parent.expires_at
+
+
+def _is_bound_as(key: APIKey, parent: APIKey) -> bool:
+    """Whether `key` can do no more than `parent`, and is restricted at least as it is. How long it lives is another question."""
+    return (
+        _opens_no_more(key, parent)
+        and (not parent.networks or _lies_within(key.networks, parent.networks))
+        and (not parent.origins or (bool(key.origins) and parse_origins(key.origins) <= parse_origins(parent.origins)))
+        and (not parent.rate or key.rate == parent.rate)
+    )
+
+
+def _lives_no_longer(key: APIKey, parent: APIKey) -> bool:
+    return parent.expires_at is None or (key.expires_at is not None and key.expires_at <= parent.expires_at)
+
+
+def _opens_no_more(key: APIKey, parent: APIKey) -> bool:
+    return core_scopes.registry.expand(key.scopes) <= core_scopes.registry.expand(parent.scopes)
+
+
+def _lies_within(own: str, bound: str) -> bool:
+    """Whether every network of `own` lies in one of `bound`; no network at all is every address."""
+    allowed = parse_networks(bound)
+    networks = parse_networks(own)
+    return bool(networks) and all(
+        any(net.version == big.version and net.subnet_of(big) for big in allowed)  # type: ignore[arg-type]
+        for net in networks
+    )

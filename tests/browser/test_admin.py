@@ -1,0 +1,115 @@
+"""The admin in a real browser: the key is seen once, copied, found, and gone."""
+
+import re
+
+import pytest
+
+from django_apiaccess.keys.models import APIKey
+from tests.adminkit import KEY, url
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+
+def fits(page):
+    """Nothing sticks out of the window."""
+    return page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+
+
+def make_key(page, live_server, principal, name="nightly"):
+    page.goto(f"{live_server.url}{url('apikey', 'add')}?principal={principal.pk}")
+    page.fill("#id_name", name)
+    page.check("input[name=scopes][value='docs:read']")
+    page.click("[name=_save]")
+    page.wait_for_selector("#aa-key")
+    return page.inner_text("#aa-key")
+
+
+def test_a_key_is_made_copied_and_not_seen_again(page, live_server, make_user, client_of):
+    ann = make_user("ann", "docs:read")
+    text = make_key(page, live_server, ann)
+    assert KEY.fullmatch(text)
+    assert fits(page)
+    page.click("button[data-copy=aa-key]")
+    page.wait_for_function("document.getElementById('aa-status').textContent === 'Copied'")
+    assert page.evaluate("navigator.clipboard.readText()") == text
+    assert client_of(text).get("/read-only/").status_code == 200
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.reload()  # the browser sends the form again
+    page.wait_for_url(f"{live_server.url}{url('apikey')}")
+    assert APIKey.objects.count() == 1
+    assert text[-49:] not in page.content()
+
+
+def test_the_back_button_does_not_bring_the_key_back(page, live_server, make_user):
+    text = make_key(page, live_server, make_user("ann", "docs:read"))
+    page.click("text=Done: go to the key")
+    page.wait_for_selector("text=Effective rights")
+    page.go_back()
+    assert text[-49:] not in page.content()
+    assert APIKey.objects.count() == 1
+
+
+def test_a_key_pasted_into_the_search_is_found_and_is_in_no_address(page, live_server, make_user):
+    text = make_key(page, live_server, make_user("ann", "docs:read"))
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(f"{live_server.url}{url('apikey')}")
+    page.fill("#searchbar", text)
+    page.press("#searchbar", "Enter")
+    page.wait_for_url(re.compile(r"\?q=[0-9A-Za-z]{12}$"))
+    assert page.locator("text=nightly").count()
+    assert not [address for address in asked if text[-49:] in address]
+
+
+def test_the_date_is_asked_for_only_where_it_is_chosen(page, live_server):
+    page.goto(f"{live_server.url}{url('apikey', 'add')}")
+    assert not page.is_visible("#id_expires_at_0")
+    page.select_option("#id_lifetime", "date")
+    assert page.is_visible("#id_expires_at_0")
+
+
+def test_rotating_shows_a_new_key_and_revoking_asks_why(page, live_server, make_user, make_key, client_of):
+    issued = make_key(make_user("ann", "docs:read"), "docs:read")
+    page.goto(f"{live_server.url}{url('apikey', 'change', issued.key.pk)}")
+    page.goto(f"{live_server.url}{url('apikey', 'rotate', issued.key.pk)}")
+    page.select_option("#id_grace", "0")
+    page.click("input[type=submit].aa-button")
+    page.wait_for_selector("#aa-key")
+    text = page.inner_text("#aa-key")
+    assert client_of(issued).get("/read-only/").status_code == 401
+    assert client_of(text).get("/read-only/").status_code == 200
+    page.goto(f"{live_server.url}{url('apikey', 'revoke', issued.key.pk)}")
+    page.click("input[type=submit].aa-button")
+    assert client_of(text).get("/read-only/").status_code == 200
+    page.fill("#id_reason", "laptop lost")
+    page.click("input[type=submit].aa-button")
+    page.wait_for_selector("text=laptop lost")
+    assert client_of(text).get("/read-only/").status_code == 401
+
+
+def test_every_page_fits_its_window_and_names_its_fields(page, live_server, make_user, make_role, make_key):
+    role = make_role("editor", "docs:write")
+    ann = make_user("ann", role="editor")
+    key = make_key(ann, "docs:read", name="nightly").key
+    pages = [
+        url("apikey"),
+        url("apikey", "add"),
+        url("apikey", "change", key.pk),
+        url("apikey", "rotate", key.pk),
+        url("apikey", "revoke", key.pk),
+        url("role", "change", role.pk),
+        url("grant", "add"),
+        url("grant", "rights", ann.pk),
+        url("serviceaccount", "add"),
+        url("scope"),
+        url("event"),
+    ]
+    nameless = """() => [...document.querySelectorAll("#content-main input:not([type=hidden]), #content-main select, #content-main textarea")]
+        .filter(field => field.offsetParent && !field.labels.length && !field.getAttribute("aria-label")
+                && !field.getAttribute("aria-labelledby") && !field.placeholder && field.type !== "submit")
+        .filter(field => document.querySelector(".aa-page") || field.closest(".aa-scopes"))
+        .map(field => field.name || field.id)"""
+    for address in pages:
+        page.goto(live_server.url + address)
+        assert fits(page), address
+        assert page.evaluate(nameless) == [], address

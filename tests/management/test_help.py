@@ -1,0 +1,70 @@
+"""What all commands have in common."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.core.management import load_command_class
+
+ROOT = Path(__file__).resolve().parents[2]
+COMMANDS = (
+    "create_service_account",
+    "create_api_key",
+    "list_api_keys",
+    "rotate_api_keys",
+    "revoke_api_keys",
+    "import_api_keys",
+    "sync_scopes",
+    "export_roles",
+    "import_roles",
+    "grant",
+    "ungrant",
+    "prune_access",
+)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_shows_an_example_with_the_commands_own_name(name):
+    command = load_command_class("django_apiaccess", name)
+    text = command.create_parser("manage.py", name).format_help()
+    assert f"Examples:\n  manage.py {name}" in text or f"manage.py {name}" in text.partition("Examples:\n")[2]
+    assert command.name == name
+    assert max(map(len, text.partition("Examples:")[0].splitlines())) <= 100
+
+
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name != "export_roles"])
+def test_every_command_that_prints_rows_takes_format_json(name):
+    text = load_command_class("django_apiaccess", name).create_parser("manage.py", name).format_help()
+    assert "--format {table,json}" in text
+
+
+@pytest.mark.servers
+def test_the_exit_status_is_one_for_every_error_and_errors_go_to_stderr(tmp_path):
+    environment = os.environ | {
+        "DJANGO_SETTINGS_MODULE": "tests.projects.file_database",
+        "PROJECT_DATABASE": str(tmp_path / "db.sqlite3"),
+        "PYTHONPATH": str(ROOT),
+        "DATABASE_URL": "",
+    }
+
+    def manage(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "django", *arguments]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+    unmigrated = manage("list_api_keys")
+    assert unmigrated.returncode == 1
+    assert "manage.py migrate" in unmigrated.stderr
+    wrong_option = manage("create_api_key", "--nonsense")
+    assert (wrong_option.returncode, wrong_option.stdout) == (1, "")
+    assert "usage:" in wrong_option.stderr
+    manage("migrate", "-v0")
+    unknown = manage("list_api_keys", "--user", "nobody")
+    assert (unknown.returncode, unknown.stdout) == (1, "")
+    assert "Unknown user 'nobody'" in unknown.stderr
+    assert "Traceback" not in unknown.stderr + wrong_option.stderr + unmigrated.stderr
+    fine = manage("list_api_keys", "--format", "json")
+    assert (fine.returncode, fine.stdout) == (0, "[]\n")

@@ -164,6 +164,11 @@ class AccessSettings:
             return tuple(peppers)
         return _derived_peppers(django_settings.SECRET_KEY, tuple(django_settings.SECRET_KEY_FALLBACKS))
 
+    @property
+    def times_are_aware(self) -> bool:
+        """Whether the project's dates carry a time zone (USE_TZ)."""
+        return bool(django_settings.USE_TZ)
+
     @cached_property
     def peppers_are_derived(self) -> bool:
         return not _get("PEPPERS")

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
+from hypothesis import settings as hypothesis_settings
 from rest_framework.test import APIClient
 
 from django_apiaccess.authn.rates import seen
+from django_apiaccess.background import flusher
 from django_apiaccess.events.later import later
 from django_apiaccess.events.source import Actor
 from django_apiaccess.keys import service as keys
@@ -18,10 +20,15 @@ from django_apiaccess.keys.usage import usage
 from django_apiaccess.roles import service as roles
 from tests.checking import clean_project, urls  # noqa: F401 - fixtures of the tests of system checks
 
+# A machine that is busy makes no test fail, and what one run finds another finds too.
+hypothesis_settings.register_profile("suite", deadline=None, derandomize=True)
+hypothesis_settings.load_profile("suite")
+
 
 @pytest.fixture(autouse=True)
-def _nothing_left_over() -> Iterator[None]:
+def _nothing_left_over(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """What a test's requests left to be written later, or to be remembered, belongs to that test alone."""
+    monkeypatch.setattr(flusher, "wake", lambda: None)  # no thread that writes whenever it likes; tests/servers have it
     yield
     for collector in (usage, later):
         collector.forget()

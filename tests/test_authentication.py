@@ -119,7 +119,10 @@ def test_a_spoiled_header_is_a_401_without_a_query(spoil, name, django_assert_nu
     assert read_challenges(response["WWW-Authenticate"])[1].parameters["error"] == "invalid_token"
 
 
-@pytest.mark.parametrize("value", ["", " ", "{key} ", " {key}", "{cut}", "{key}\n", "\xe9", "a" * 2**20, "{mistyped}", "Api-Key {key}", "undefined"])
+@pytest.mark.parametrize(
+    "value",
+    ["", " ", "{key} ", " {key}", "{cut}", "{key}\n", "\xe9", "a" * 2**20, "{mistyped}", "Api-Key {key}", "undefined"],
+)
 def test_so_is_a_spoiled_key_header(spoil, value, django_assert_num_queries):
     with django_assert_num_queries(0):
         assert code(get(HTTP_X_API_KEY=spoil(value))) == (401, "invalid_credential")
@@ -134,7 +137,10 @@ def test_every_single_character_edit_of_a_key_is_refused_without_a_query(issued,
                     assert get(HTTP_AUTHORIZATION=f"Bearer {text[:at]}{char}{text[at + 1 :]}").status_code == 401
 
 
-@pytest.mark.parametrize("header", [{"HTTP_AUTHORIZATION": "Api-Key {key}"}, {"HTTP_AUTHORIZATION": "Bearer {cut}"}, {"HTTP_X_API_KEY": "{key}x"}])
+@pytest.mark.parametrize(
+    "header",
+    [{"HTTP_AUTHORIZATION": "Api-Key {key}"}, {"HTTP_AUTHORIZATION": "Bearer {cut}"}, {"HTTP_X_API_KEY": "{key}x"}],
+)
 def test_spoiled_headers_on_post_put_and_unknown_methods(spoil, header):
     sent = {name: spoil(value) for name, value in header.items()}
     for method in ("POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD", "TRACE", "PROPFIND"):
@@ -197,7 +203,9 @@ def test_a_key_in_the_query_string_is_refused_and_told_so(issued, method, query)
     assert text[16:] not in str(event.__dict__)
 
 
-@pytest.mark.parametrize("query", ["q=ak_short", "q=100%25", "q=%", "q=%zz", "ak_=1", "q=break_up", "q=" + "%20" * 5000])
+@pytest.mark.parametrize(
+    "query", ["q=ak_short", "q=100%25", "q=%", "q=%zz", "ak_=1", "q=break_up", "q=" + "%20" * 5000]
+)
 def test_other_query_strings_do_no_harm(issued, query):
     assert APIClient().get(f"{VIEW}?{query}", HTTP_AUTHORIZATION=f"Api-Key {issued.text}").status_code == 200
 
@@ -205,7 +213,10 @@ def test_other_query_strings_do_no_harm(issued, query):
 # -- other schemes, other authenticators
 
 
-@pytest.mark.parametrize("header", ["Basic dTpw", "Digest username=x", "Negotiate " + "YII" * 4000, "AWS4-HMAC-SHA256 Credential=a/b", "Word hello"])
+@pytest.mark.parametrize(
+    "header",
+    ["Basic dTpw", "Digest username=x", "Negotiate " + "YII" * 4000, "AWS4-HMAC-SHA256 Credential=a/b", "Word hello"],
+)
 def test_a_scheme_that_is_not_ours_is_no_credential_of_ours(header, db, django_assert_num_queries):
     with django_assert_num_queries(0):
         response = get(HTTP_AUTHORIZATION=header)
@@ -215,7 +226,14 @@ def test_a_scheme_that_is_not_ours_is_no_credential_of_ours(header, db, django_a
 
 @pytest.mark.parametrize(
     "header",
-    ["Word hello", "Token " + "a1" * 20, "Token " + "a1" * 32, "Bearer other.token.form", "Bearer " + "abcdefgh." + "x" * 32, "Negotiate " + "YII" * 4000],
+    [
+        "Word hello",
+        "Token " + "a1" * 20,
+        "Token " + "a1" * 32,
+        "Bearer other.token.form",
+        "Bearer " + "abcdefgh." + "x" * 32,
+        "Negotiate " + "YII" * 4000,
+    ],
 )
 def test_what_is_not_ours_is_left_to_the_next_authenticator(make_user, header):
     make_user("word")
@@ -227,7 +245,10 @@ def test_what_is_not_ours_is_left_to_the_next_authenticator(make_user, header):
 @pytest.mark.parametrize("header", ["Api-Key {cut}", "Bearer {cut}", "Bearer {mistyped}"])
 def test_what_is_ours_and_wrong_is_left_to_nobody(make_user, spoil, header):
     make_user("word")
-    assert code(APIClient().get("/edge/ours-then-word/", HTTP_AUTHORIZATION=spoil(header))) == (401, "invalid_credential")
+    assert code(APIClient().get("/edge/ours-then-word/", HTTP_AUTHORIZATION=spoil(header))) == (
+        401,
+        "invalid_credential",
+    )
 
 
 def test_a_token_of_an_imported_form_that_nobody_knows_is_a_401_where_we_are_last(db):
@@ -279,11 +300,21 @@ def test_unknown_wrong_expired_revoked_and_inactive_cannot_be_told_apart(make_us
     assert len(answers) == 1
     assert answers.pop()[0] == 401
     told = set(Event.objects.filter(action="credential.refused").values_list("reason", flat=True))
-    assert told == {"revoked", "expired", "secret_retired", "wrong_secret", "pepper_missing", "unknown", "principal_inactive"}
+    assert told == {
+        "revoked",
+        "expired",
+        "secret_retired",
+        "wrong_secret",
+        "pepper_missing",
+        "unknown",
+        "principal_inactive",
+    }
 
 
 @pytest.mark.parametrize("when", ["revoked", "deleted", "unknown to the database"])
-def test_each_refusal_after_the_look_up_costs_one_query_and_one_event(issued, operator, when, django_assert_num_queries):
+def test_each_refusal_after_the_look_up_costs_one_query_and_one_event(
+    issued, operator, when, django_assert_num_queries
+):
     if when == "revoked":
         keys.revoke(issued.key, reason="test", by=operator)
     else:
@@ -300,7 +331,9 @@ def test_a_refusal_writes_nothing_of_the_text_that_was_sent(issued, operator, ca
         get(HTTP_AUTHORIZATION=f"Api-Key {issued.text}")
         get(HTTP_AUTHORIZATION=f"Api-Key {issued.text}x")
         flusher.flush()
-    written = "\n".join([*(str(event.__dict__) for event in Event.objects.all()), *(str(record.__dict__) for record in caplog.records)])
+    written = "\n".join(
+        [*(str(event.__dict__) for event in Event.objects.all()), *(str(record.__dict__) for record in caplog.records)]
+    )
     assert Event.objects.filter(action="credential.refused").count() == 2
     assert issued.text[16:] not in written
 
@@ -380,7 +413,9 @@ def test_expiry_is_exact(make_user, make_key, client_of, monkeypatch):
     client = client_of(make_key(make_user("ann", "docs:read"), "docs:read", expires_at=end))
     seen = []
     for offset in (-1, 0, 1):
-        monkeypatch.setattr("django_apiaccess.keys.credential.timezone.now", lambda offset=offset: end + timedelta(microseconds=offset))
+        monkeypatch.setattr(
+            "django_apiaccess.keys.credential.timezone.now", lambda offset=offset: end + timedelta(microseconds=offset)
+        )
         seen.append(client.get("/read-only/").status_code)
     assert seen == [200, 401, 401]
 
@@ -394,7 +429,9 @@ def test_the_old_secret_ends_with_its_grace(issued, operator, client_of, monkeyp
     assert (old.get("/read-only/").status_code, new.get("/read-only/").status_code) == (401, 200)
 
 
-def test_over_plain_http_a_credential_is_refused_before_anybody_looks_at_it(issued, settings, django_assert_num_queries):
+def test_over_plain_http_a_credential_is_refused_before_anybody_looks_at_it(
+    issued, settings, django_assert_num_queries
+):
     settings.API_ACCESS = {**settings.API_ACCESS, "REQUIRE_TLS": True}
     with django_assert_num_queries(0):
         assert code(get(HTTP_AUTHORIZATION=f"Api-Key {issued.text}")) == (403, "insecure_transport")

@@ -86,7 +86,9 @@ def test_with_perm_sees_every_way_to_hold_it(make_user, make_role, operator):
     assert with_perm(VIEW, include_superusers=False, is_active=None) == everybody | {"gone"}
     assert with_perm(VIEW, include_superusers=False, is_active=False) == {"gone"}
     assert with_perm(Permission.objects.get(codename="view_document"), include_superusers=False) == everybody
-    assert {user.username for user in get_user_model().objects.filter(is_active=True) if user.has_perm(VIEW)} == everybody | {"boss"}
+    assert {
+        user.username for user in get_user_model().objects.filter(is_active=True) if user.has_perm(VIEW)
+    } == everybody | {"boss"}
 
 
 def test_with_perm_is_one_query(make_user, django_assert_num_queries):
@@ -107,7 +109,7 @@ def test_with_perm_on_one_object(make_user, operator):
 
 
 def test_with_perm_asks_for_a_whole_name():
-    with pytest.raises(ValueError, match="app_label.permission_codename"):
+    with pytest.raises(ValueError, match=r"app_label\.permission_codename"):
         with_perm("view_document")
 
 

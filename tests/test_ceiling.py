@@ -44,7 +44,10 @@ def test_has_perm_of_a_superuser_behind_a_narrow_key(narrow):
     assert narrow.is_superuser
     assert narrow.is_staff
     assert narrow.has_perm(VIEW)
-    assert not any(narrow.has_perm(perm) for perm in (ADD, CHANGE, DELETE, "auth.add_user", "auth.delete_user", "no.such", "", "nodot"))
+    assert not any(
+        narrow.has_perm(perm)
+        for perm in (ADD, CHANGE, DELETE, "auth.add_user", "auth.delete_user", "no.such", "", "nodot")
+    )
 
 
 def test_its_relatives_agree(narrow):
@@ -85,7 +88,11 @@ def test_the_asynchronous_twins_agree(narrow):
 def test_no_permission_method_of_the_user_model_was_forgotten():
     from django_apiaccess.roles.ceiling import METHODS
 
-    asked = {name for name in dir(get_user_model()) if "perm" in name and not name.startswith("_") and callable(getattr(get_user_model(), name))}
+    asked = {
+        name
+        for name in dir(get_user_model())
+        if "perm" in name and not name.startswith("_") and callable(getattr(get_user_model(), name))
+    }
     assert asked <= {*METHODS}
 
 
@@ -131,7 +138,11 @@ def test_objects_that_were_granted_open_within_the_scopes(make_user, make_key, u
 # -- the user object lives on
 
 
-@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, lambda user: pickle.loads(pickle.dumps(user))], ids=["copy", "deepcopy", "pickle"])
+@pytest.mark.parametrize(
+    "duplicate",
+    [copy.copy, copy.deepcopy, lambda user: pickle.loads(pickle.dumps(user))],
+    ids=["copy", "deepcopy", "pickle"],
+)
 def test_a_copy_of_the_user_is_no_wider(narrow, duplicate):
     again = duplicate(narrow)
     assert again.pk == narrow.pk

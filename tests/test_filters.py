@@ -136,7 +136,9 @@ def test_a_key_without_the_scope_reaches_no_granted_object(holder, make_key, cli
     assert code(reader.patch(f"/documents/{documents[0].pk}/", {"title": "x"})) == (403, "insufficient_scope")
 
 
-def test_grants_on_objects_come_through_groups_and_roles(make_user, make_role, make_key, client_of, operator, documents, django_user_model):
+def test_grants_on_objects_come_through_groups_and_roles(
+    make_user, make_role, make_key, client_of, operator, documents, django_user_model
+):
     from django.contrib.auth.models import Group
 
     make_role("reader", "docs:read")
@@ -173,7 +175,9 @@ def test_grants_that_have_not_begun_or_have_ended_show_nothing(make_user, make_k
 # -- the anchor rule holds for objects too
 
 
-def test_a_role_opens_no_further_objects_to_a_narrow_key(make_user, make_role, make_key, client_of, operator, documents):
+def test_a_role_opens_no_further_objects_to_a_narrow_key(
+    make_user, make_role, make_key, client_of, operator, documents
+):
     make_role("editor", "docs:write", "reports:read")
     user = make_user("ann", role="editor")
     Grant.objects.filter(user=user).delete()
@@ -217,7 +221,9 @@ def test_uuid_keys(make_user, make_key, client_of, operator, parcels):
 
 
 @pytest.mark.parametrize("key", ["not-a-uuid", "1", "%00", "'", "..", str(uuid.UUID(int=0)), "x" * 500])
-def test_a_look_up_that_is_no_key_of_the_model_is_refused_and_no_error(make_user, make_key, client_of, operator, parcels, key):
+def test_a_look_up_that_is_no_key_of_the_model_is_refused_and_no_error(
+    make_user, make_key, client_of, operator, parcels, key
+):
     user = make_user("ann")
     roles.grant(user=user, scope="docs:read", on=parcels[1], by=operator)
     assert client_of(make_key(user, "docs:read")).get(f"/parcels/{key}/").status_code in {403, 404}
@@ -228,7 +234,9 @@ def test_nor_is_one_that_is_no_number(holder, key):
     assert holder["key"].get(f"/documents/{key}/").status_code in {403, 404}
 
 
-def test_grants_on_objects_with_keys_of_different_types_do_not_disturb_each_other(make_user, make_key, client_of, operator, documents, parcels):
+def test_grants_on_objects_with_keys_of_different_types_do_not_disturb_each_other(
+    make_user, make_key, client_of, operator, documents, parcels
+):
     user = make_user("ann")
     for thing in (*documents[:2], *parcels[:2]):
         roles.grant(user=user, scope="docs:read", on=thing, by=operator)
@@ -284,7 +292,10 @@ def test_a_conjunction_over_objects_needs_both_on_the_same_one(make_user, operat
     everything = Document.objects.order_by("pk")
     wanted = HasScope("docs:read") & HasScope("docs:delete")
     assert [row.title for row in narrow(everything, wanted, access)] == ["theirs"]
-    assert [row.title for row in narrow(everything, HasScope("docs:read") | HasScope("docs:delete"), access)] == ["mine", "theirs"]
+    assert [row.title for row in narrow(everything, HasScope("docs:read") | HasScope("docs:delete"), access)] == [
+        "mine",
+        "theirs",
+    ]
     assert [access.on(document).has(wanted) for document in documents] == [False, True, False]
 
 
@@ -319,7 +330,10 @@ def test_many_grants_on_keys_of_other_types_do_not_make_the_database_choke(make_
     of = {model: ContentType.objects.get_for_model(model) for model in (Document, Parcel)}
     Grant.objects.bulk_create(
         [Grant(user=user, scope=scope, content_type=of[Parcel], object_id=parcel.pk.hex) for parcel in parcels]
-        + [Grant(user=user, scope=scope, content_type=of[Document], object_id=str(document.pk)) for document in documents[:5]]
+        + [
+            Grant(user=user, scope=scope, content_type=of[Document], object_id=str(document.pk))
+            for document in documents[:5]
+        ]
     )
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")

@@ -200,7 +200,9 @@ def test_an_implied_scope_comes_with_the_one_that_implies_it(make_user, key_clie
 # -- roles
 
 
-def test_a_role_alone_does_not_open_to_a_narrow_key_but_to_one_that_covers_it(make_user, make_role, key_client, session_of):
+def test_a_role_alone_does_not_open_to_a_narrow_key_but_to_one_that_covers_it(
+    make_user, make_role, key_client, session_of
+):
     make_role("editor", "docs:write", "reports:read")
     user = make_user("ann", role="editor")
     refused = key_client(user, "docs:read").get("/role-only/")
@@ -276,7 +278,12 @@ def test_a_method_that_is_not_declared_is_closed(make_user, key_client, session_
 def test_a_refused_undeclared_use_is_in_the_audit_log(make_user, key_client):
     key_client(make_user("boss", is_superuser=True), "docs:*").get("/undeclared/")
     event = Event.objects.get(action="access.denied")
-    assert (event.reason, event.outcome, event.path, event.credential_label) == ("undeclared", "denied", "/undeclared/", "test")
+    assert (event.reason, event.outcome, event.path, event.credential_label) == (
+        "undeclared",
+        "denied",
+        "/undeclared/",
+        "test",
+    )
 
 
 def test_methods_are_declared_in_either_case(make_user, key_client):
@@ -378,7 +385,15 @@ def test_the_decorator_keeps_name_and_documentation():
 
 @pytest.mark.parametrize(
     "path",
-    ["/admin-only/", "/anybody/", "/either/", "/edge/negated/", "/edge/one-branch/", "/edge/computed-without/", "/edge/model-permissions-alone/"],
+    [
+        "/admin-only/",
+        "/anybody/",
+        "/either/",
+        "/edge/negated/",
+        "/edge/one-branch/",
+        "/edge/computed-without/",
+        "/edge/model-permissions-alone/",
+    ],
 )
 def test_a_view_that_our_guard_does_not_watch_refuses_scoped_credentials(make_user, key_client, session_of, path):
     boss = make_user("boss", is_superuser=True, is_staff=True)

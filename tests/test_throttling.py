@@ -68,10 +68,15 @@ def test_headers_tell_the_policy_and_what_remains(client, counting, at):
     at(1_800_000_000 + 10.5)
     seen = [client.get("/read-only/") for _ in range(6)]
     assert {response["RateLimit-Policy"] for response in seen} == {'"credential";q=5;w=60'}
-    assert [response["RateLimit"] for response in seen] == [f'"credential";r={left};t=50' for left in (4, 3, 2, 1, 0, 0)]
+    assert [response["RateLimit"] for response in seen] == [
+        f'"credential";r={left};t=50' for left in (4, 3, 2, 1, 0, 0)
+    ]
     assert "Retry-After" not in seen[0]
     assert seen[5]["Retry-After"] == "50"
-    assert seen[5].json() == {"detail": "Too many requests with this credential. Try again in 50 seconds.", "code": "rate_limited"}
+    assert seen[5].json() == {
+        "detail": "Too many requests with this credential. Try again in 50 seconds.",
+        "code": "rate_limited",
+    }
 
 
 def test_headers_follow_the_grammar_of_structured_fields(client, counting, at):

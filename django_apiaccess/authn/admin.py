@@ -74,7 +74,7 @@ class ServiceModelAdmin(AccessModelAdmin):
     """A model whose rows only services write: the form rehearses the change, `write` does it."""
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
-        form = super().get_form(request, obj, change, **kwargs)
+        form: Any = super().get_form(request, obj, change, **kwargs)
         for field in form.base_fields.values():
             if isinstance(field.widget, RelatedFieldWidgetWrapper):  # a choice, not the place to make what is chosen
                 field.widget = field.widget.widget

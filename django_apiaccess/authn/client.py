@@ -46,12 +46,13 @@ class RequestClient(Client):
     """The client of a request. Nothing is worked out before it is asked for: most requests ask for the address alone."""
 
     __slots__ = ("_http",)
+    _http: Any
 
     def __init__(self, http: Any) -> None:
         object.__setattr__(self, "_http", http)
 
     @property
-    def where(self) -> Where:  # type: ignore[override]
+    def where(self) -> Where:
         return where_of(self._http)
 
     @property
@@ -59,7 +60,7 @@ class RequestClient(Client):
         return client_address(self._http.META)
 
     @property
-    def origin(self) -> str:  # type: ignore[override]
+    def origin(self) -> str:
         return str(self._http.META.get("HTTP_ORIGIN", ""))
 
 

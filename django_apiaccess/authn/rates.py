@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from django.core.cache import caches
-from django.db import IntegrityError, router, transaction
+from django.core.signals import request_finished
+from django.db import Error, IntegrityError, connections, router, transaction
 from django.db.models import F, Value
 from django.db.models.functions import Greatest
 
@@ -25,6 +26,7 @@ SEEN_SIZE: Final = 10_000
 TRIES: Final = 10
 """A try that counted nothing though the limit is not reached lost a race, at the turn of a window; each time some other request won it."""
 logger: Final = logging.getLogger("django_apiaccess")
+_requests: Final = threading.local()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,35 @@ def _increment(alias: str, key: str, rate: Rate) -> int:
 
 
 def _in_database(subject: str, rate: Rate, window: int, floor: int = 0) -> int:
-    """The count including this request; one above the limit when it was not counted any more. It never counts on from less than `floor`."""
+    """The count including this request; one above the limit when it was not counted any more. It never counts on from less than `floor`.
+
+    With ATOMIC_REQUESTS the count is part of the request's transaction: when that is rolled back, as DRF does at every
+    error, the request is counted again at its end.
+    """
+    count = _count_in_database(subject, rate, window, floor)
+    connection = connections[router.db_for_write(RateCounter)]
+    if count <= rate.limit and connection.in_atomic_block and connection.settings_dict.get("ATOMIC_REQUESTS"):
+        undone: dict[object, tuple[str, Rate, int]] = _requests.__dict__.setdefault("undone", {})
+        request = object()
+        undone[request] = (subject, rate, window)
+        transaction.on_commit(lambda: undone.pop(request, None), using=connection.alias)
+    return count
+
+
+def count_again(**_kwargs: object) -> None:
+    """Count what was rolled back with its request. Connected to the end of the request."""
+    undone = _requests.__dict__.pop("undone", {})
+    for subject, rate, window in undone.values():
+        try:
+            _count_in_database(subject, rate, window)
+        except Error:
+            logger.exception("A request could not be counted again")
+
+
+request_finished.connect(count_again, dispatch_uid="django_apiaccess.rates")
+
+
+def _count_in_database(subject: str, rate: Rate, window: int, floor: int = 0) -> int:
     subject = f"{subject}|{rate.seconds}"[:100]
     rows = RateCounter.objects.using(router.db_for_write(RateCounter)).filter(subject=subject)
     before = Greatest(F("count"), Value(floor)) if floor else F("count")

@@ -89,9 +89,8 @@ class EventAdmin(ReadOnly, AccessModelAdmin):
 
     @admin.display(description=gettext_lazy("time"), ordering="at")
     def when(self, obj: Any) -> Any:
-        return format_html(
-            '<span class="aa-when">{}</span>', formats.date_format(timezone.localtime(obj.at), "Y-m-d H:i:s")
-        )
+        local = timezone.localtime(obj.at)
+        return format_html('<span class="aa-time">{}<br>{}</span>', f"{local:%Y-%m-%d}", f"{local:%H:%M:%S}")
 
     @admin.display(description=gettext_lazy("time"), ordering="at")
     def time(self, obj: Any) -> Any:

@@ -50,7 +50,7 @@ def _event(action: Action, by: Actor, **columns: Any) -> Event:
     return Event(
         action=action.value,
         actor_kind=by.kind,
-        actor_id=by.id[:64],
+        actor_id=_clean(by.id)[:64],
         actor_label=_clean(by.label)[:150],
         address=by.where.address,
         method=_clean(by.where.method)[:10],

@@ -60,7 +60,7 @@ class NewKeyForm(KeyForm):
     issued: service.Issued | None = None
 
     class Meta(KeyForm.Meta):
-        fields = ("name", "principal", "scopes", "networks", "origins", "rate")  # type: ignore[assignment]
+        fields = ("name", "principal", "scopes", "networks", "origins", "rate")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

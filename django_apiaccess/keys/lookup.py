@@ -130,6 +130,9 @@ class RowMemory:
             return
         with self._lock:
             self._rows[hashlib.sha256(text.encode()).digest()] = (asked_at, row)
+            if asked_at > self._asked_at:  # the row brought the generations along
+                self._latest = (row.policy_generation, row.credentials_generation)
+                self._asked_at = asked_at
             while len(self._rows) > CACHE_SIZE:
                 self._rows.popitem(last=False)
 

@@ -81,34 +81,69 @@ class UsageCollector:
     def _write(keys: dict[int, Use], secrets: dict[int, datetime]) -> None:
         using = router.db_for_write(APIKey)
         connection = connections[using]
-        quote, time = connection.ops.quote_name, connection.ops.adapt_datetimefield_value
-        last, place, count = (_column(APIKey, name) for name in ("last_used_at", "last_used_from", "use_count"))
-        last, place, count = quote(last), quote(place), quote(count)
-        newer = f"{last} IS NULL OR {last} < %s"
-        update_key = (
-            f"UPDATE {quote(APIKey._meta.db_table)} SET {count} = {count} + %s, "  # noqa: S608 - names from the models
-            f"{place} = CASE WHEN {newer} THEN %s ELSE {place} END, {last} = CASE WHEN {newer} THEN %s ELSE {last} END "
-            f"WHERE {quote(_column(APIKey, 'id'))} = %s"
-        )
-        secret_last = quote(_column(APIKeySecret, "last_used_at"))
-        update_secret = (
-            f"UPDATE {quote(APIKeySecret._meta.db_table)} SET {secret_last} = %s "  # noqa: S608 - names from the models
-            f"WHERE {quote(_column(APIKeySecret, 'id'))} = %s AND ({secret_last} IS NULL OR {secret_last} < %s)"
-        )
-        key_rows: list[tuple[Any, ...]] = []
-        for key_id, use in sorted(keys.items()):  # one order in every process: no deadlock
-            at = time(use.at)
-            key_rows.append((use.count, at, connection.ops.adapt_ipaddressfield_value(use.address), at, at, key_id))
-        secret_rows = [(time(at), secret_id, time(at)) for secret_id, at in sorted(secrets.items())]
+        write = _write_at_once if connection.vendor == "postgresql" else _write_one_by_one
         with transaction.atomic(using=using), connection.cursor() as cursor:
-            if connection.vendor == "postgresql":  # below deadlock_timeout: this write gives way, never a revocation
-                cursor.execute("SET LOCAL lock_timeout = '500ms'")
-            cursor.executemany(update_key, key_rows)
-            cursor.executemany(update_secret, secret_rows)
+            # in one order in every process: no deadlock
+            write(connection, cursor, sorted(keys.items()), sorted(secrets.items()))
 
 
-def _column(model: Any, name: str) -> str:
-    return str(model._meta.get_field(name).column)
+def _write_at_once(
+    connection: Any, cursor: Any, keys: list[tuple[int, Use]], secrets: list[tuple[int, datetime]]
+) -> None:
+    """PostgreSQL: one statement a table, whatever the number of keys. The rows are locked first, because UPDATE takes them in any order."""
+    key, secret = _names(connection, APIKey), _names(connection, APIKeySecret)
+    lock = "SELECT 1 FROM {table} WHERE {id} = ANY(%s) ORDER BY {id} FOR NO KEY UPDATE"
+    cursor.execute(
+        "SET LOCAL lock_timeout = '500ms'"
+    )  # below deadlock_timeout: this write gives way, never a revocation
+    ids = [key_id for key_id, _use in keys]
+    cursor.execute(lock.format_map(key), [ids])
+    cursor.execute(
+        "UPDATE {table} AS k SET {use_count} = k.{use_count} + seen.uses, "
+        "{last_used_from} = CASE WHEN k.{last_used_at} >= seen.at THEN k.{last_used_from} ELSE seen.address END, "
+        "{last_used_at} = GREATEST(k.{last_used_at}, seen.at) "
+        "FROM unnest(%s::bigint[], %s::bigint[], %s::timestamptz[], %s::inet[]) AS seen(id, uses, at, address) "
+        "WHERE k.{id} = seen.id".format_map(key),
+        [ids, [use.count for _id, use in keys], [use.at for _id, use in keys], [use.address for _id, use in keys]],
+    )
+    ids = [secret_id for secret_id, _at in secrets]
+    cursor.execute(lock.format_map(secret), [ids])
+    cursor.execute(
+        "UPDATE {table} AS s SET {last_used_at} = GREATEST(s.{last_used_at}, seen.at) "
+        "FROM unnest(%s::bigint[], %s::timestamptz[]) AS seen(id, at) WHERE s.{id} = seen.id".format_map(secret),
+        [ids, [at for _id, at in secrets]],
+    )
+
+
+def _write_one_by_one(
+    connection: Any, cursor: Any, keys: list[tuple[int, Use]], secrets: list[tuple[int, datetime]]
+) -> None:
+    """Elsewhere: a statement a key, in one transaction."""
+    key, secret = _names(connection, APIKey), _names(connection, APIKeySecret)
+    time, place = connection.ops.adapt_datetimefield_value, connection.ops.adapt_ipaddressfield_value
+    cursor.executemany(
+        "UPDATE {table} SET {use_count} = {use_count} + %s, "
+        "{last_used_from} = CASE WHEN {last_used_at} >= %s THEN {last_used_from} ELSE %s END, "
+        "{last_used_at} = CASE WHEN {last_used_at} >= %s THEN {last_used_at} ELSE %s END WHERE {id} = %s".format_map(
+            key
+        ),
+        [
+            (use.count, at, place(use.address), at, at, key_id)
+            for key_id, use, at in ((key_id, use, time(use.at)) for key_id, use in keys)
+        ],
+    )
+    cursor.executemany(
+        "UPDATE {table} SET {last_used_at} = CASE WHEN {last_used_at} >= %s THEN {last_used_at} ELSE %s END "
+        "WHERE {id} = %s".format_map(secret),
+        [(time(at), time(at), secret_id) for secret_id, at in secrets],
+    )
+
+
+def _names(connection: Any, model: Any) -> dict[str, str]:
+    """The names of the model's table and columns, quoted."""
+    quote = connection.ops.quote_name
+    columns = {str(field.attname): quote(str(field.column)) for field in model._meta.concrete_fields}
+    return {"table": quote(str(model._meta.db_table)), **columns}
 
 
 usage: Final = UsageCollector()

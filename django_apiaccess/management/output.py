@@ -6,9 +6,13 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from django.utils import timezone
+
+UNLIMITED: Final = 1_000_000
+LONGEST_WORD: Final = 20
+"""Words up to this length are not folded on a narrow terminal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,18 +75,39 @@ def print_table(
     from rich.text import Text
 
     terminal = bool(getattr(out, "isatty", bool)())
-    table = Table(box=box.SIMPLE_HEAD if terminal else None, pad_edge=False, show_edge=False)
-    for column in columns:
-        table.add_column(column.title or column.name, no_wrap=column.whole or not terminal, overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(cell(row.get(column.name))) for column in columns))
+    lines = [tuple(column.title or column.name for column in columns)]
+    lines += [tuple(cell(row.get(column.name)) for column in columns) for row in rows]
     console = Console(file=out, no_color=no_color or None, highlight=False, legacy_windows=False)
-    unlimited = console.options.update(width=100_000)
-    needed = Measurement.get(console, unlimited, table)
-    console.width = max(console.width if terminal else 0, needed.minimum if terminal else needed.maximum)
+    table = Table(box=box.SIMPLE_HEAD if terminal else None, pad_edge=False, show_edge=False)
+    for title in lines[0]:
+        table.add_column(title, overflow="fold")
+    for line in lines[1:]:
+        table.add_row(*map(Text, line))
+    widths = [max(map(len, texts)) for texts in zip(*lines, strict=True)]
+    between = Measurement.get(console, console.options.update(width=UNLIMITED), table).maximum - sum(widths)
+    if terminal:
+        widths = _narrowed(columns, lines, widths, console.width - between)
+    for column, width in zip(table.columns, widths, strict=True):
+        column.width = width
+    console.width = sum(widths) + between
     with console.capture() as captured:
         console.print(table)
     out.write("\n".join(line.rstrip() for line in captured.get().strip("\n").splitlines()))
+
+
+def _narrowed(columns: Sequence[Column], lines: Sequence[Sequence[str]], wanted: list[int], room: int) -> list[int]:
+    """Widths that fit into `room` as far as whole columns and words allow; what is left over goes to the first columns."""
+    least = []
+    for column, texts, width in zip(columns, zip(*lines, strict=True), wanted, strict=True):
+        longest = max((len(word) for text in texts for word in text.split()), default=1)
+        least.append(width if column.whole else min(longest, LONGEST_WORD))
+    spare = max(0, room - sum(least))
+    widths = []
+    for width, most in zip(least, wanted, strict=True):
+        more = min(spare, most - width)
+        spare -= more
+        widths.append(width + more)
+    return widths
 
 
 def count(number: int, noun: str) -> str:

@@ -97,10 +97,10 @@ class StateFilter(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         now = timezone.now()
         if self.value() == "now":
-            return queryset.active()  # type: ignore[attr-defined, no-any-return]
+            return queryset.active()  # type: ignore[attr-defined]
         if self.value() == "later":
             return queryset.filter(starts_at__gt=now)
-        return queryset.ended_before(now) if self.value() == "over" else queryset  # type: ignore[attr-defined, no-any-return]
+        return queryset.ended_before(now) if self.value() == "over" else queryset  # type: ignore[attr-defined]
 
 
 @admin.register(Grant)

@@ -32,7 +32,7 @@ class RoleForm(RehearsedModelForm):
         if self.instance.pk and "scopes" in self.fields:
             self.initial["scopes"] = frozenset(self.instance.scopes.values_list("name", flat=True))
         if "parents" in self.fields:
-            self.fields["parents"].widget.verbose_name = _("parent roles")  # type: ignore[attr-defined]
+            self.fields["parents"].widget.verbose_name = _("parent roles")
             self.fields["parents"].queryset = Role.objects.exclude(pk=self.instance.pk)  # type: ignore[attr-defined]
         if "permissions" in self.fields:
             every = Permission.objects.select_related("content_type")

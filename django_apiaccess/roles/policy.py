@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final
 
+from ..conf import access_settings
 from ..core import scopes as core_scopes
 from .generations import current
 from .models import Generation, Role, Scope
@@ -222,4 +223,6 @@ def _time(text: str | None) -> datetime | None:
     if text is None:
         return None
     moment = datetime.fromisoformat(text)
+    if not access_settings.times_are_aware:
+        return moment.replace(tzinfo=None)  # the connection speaks the project's own time
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -173,7 +173,7 @@ def save_separation(
     *, name: str, roles: Iterable[str], by: Actor, at_most: int = 1, reason: str = ""
 ) -> SeparationOfDuty:
     """Create or change a set of roles that exclude each other. Raises `DutiesConflict` naming who violates it already."""
-    rows = [names.role(role, field="roles") for role in roles]
+    rows = [names.role(role, field="roles") for role in dict.fromkeys(roles)]
     if at_most < 1 or len(rows) <= at_most:
         raise InvalidChange("A separation of duty needs more roles than it allows to hold.", field="roles")
     bump(Generation.CREDENTIALS)

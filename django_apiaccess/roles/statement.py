@@ -15,8 +15,8 @@ from weakref import WeakSet
 from django.contrib.auth import get_user_model
 from django.db import Error, connections, models, router
 from django.db.models import BooleanField, ExpressionWrapper, OuterRef, Q, Subquery, TextField
-from django.db.models.functions import Coalesce
 
+from ..conf import access_settings
 from .models import Generation, Grant
 
 COLUMNS: Final = ("role_id", "scope_id", "on_object", "starts_at", "ends_at")
@@ -60,7 +60,7 @@ def grants_of(principal: str) -> dict[str, Any]:
         groups = model.groups.through._default_manager.filter(**mine).values(f"{field.m2m_reverse_field_name()}_id")
         found["group_grants"] = _rows(Grant.objects.filter(group_id__in=Subquery(groups)))
     else:
-        found["group_grants"] = Coalesce(models.Value(None, output_field=TextField()), models.Value("[]"))
+        found["group_grants"] = models.Value("[]", output_field=TextField())
     return found
 
 
@@ -166,6 +166,8 @@ class CompiledLookup:
         settings = connection.settings_dict
         if settings.get("DISABLE_SERVER_SIDE_CURSORS") or settings["OPTIONS"].get("server_side_binding"):
             return False
+        if connection.timezone is None:  # without USE_TZ: in binary, times come with a zone all the same
+            return False
         connection.close_if_health_check_failed()
         connection.ensure_connection()
         raw = connection.connection
@@ -197,5 +199,6 @@ class CompiledLookup:
         from psycopg import Cursor, pq  # not at import: a project on another database has no psycopg
 
         cursor = raw.__dict__[self._cursor_name] = Cursor(raw)
-        cursor.format = pq.Format.BINARY if self._binary else pq.Format.TEXT
+        binary = self._binary and access_settings.times_are_aware  # psycopg reads binary times with their zone always
+        cursor.format = pq.Format.BINARY if binary else pq.Format.TEXT
         return cursor

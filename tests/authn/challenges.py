@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 
 TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 SCHEME = re.compile(TOKEN)
-PARAMETER = re.compile(rf'({TOKEN})[ \t]*=[ \t]*(?:({TOKEN})(?=[ \t]*(?:,|$))|"((?:[\t \x21\x23-\x5b\x5d-\x7e]|\\[\t \x21-\x7e])*)")')
+PARAMETER = re.compile(
+    rf'({TOKEN})[ \t]*=[ \t]*(?:({TOKEN})(?=[ \t]*(?:,|$))|"((?:[\t \x21\x23-\x5b\x5d-\x7e]|\\[\t \x21-\x7e])*)")'
+)
 
 
 class ChallengeError(ValueError):

@@ -27,9 +27,21 @@ def test_the_reader_reads_what_the_rfc_shows():
 
 @pytest.mark.parametrize(
     "header",
-    ["", 'realm="x" y', 'Bearer realm="x" error="y"', 'Bearer realm="x",', 'Bearer realm="x', 'Bearer realm="é"', "Bearer  realm=x", 'Bearer realm="a", realm="b"',
-     'Bearer realm="a\nb"', ", Bearer", 'Bearer realm="x"; charset=utf-8', "Bearer realm=a b"],
-)  # fmt: skip
+    [
+        "",
+        'realm="x" y',
+        'Bearer realm="x" error="y"',
+        'Bearer realm="x",',
+        'Bearer realm="x',
+        'Bearer realm="é"',
+        "Bearer  realm=x",
+        'Bearer realm="a", realm="b"',
+        'Bearer realm="a\nb"',
+        ", Bearer",
+        'Bearer realm="x"; charset=utf-8',
+        "Bearer realm=a b",
+    ],
+)
 def test_the_reader_is_strict(header):
     with pytest.raises(ChallengeError):
         read_challenges(header)
@@ -58,7 +70,15 @@ def test_values_are_made_harmless():
 
 
 def test_every_reason_has_an_answer_and_those_of_a_known_credential_have_one_and_the_same():
-    alike = {Reason.UNKNOWN, Reason.WRONG_SECRET, Reason.EXPIRED, Reason.SECRET_RETIRED, Reason.REVOKED, Reason.PRINCIPAL_INACTIVE, Reason.PEPPER_MISSING}
+    alike = {
+        Reason.UNKNOWN,
+        Reason.WRONG_SECRET,
+        Reason.EXPIRED,
+        Reason.SECRET_RETIRED,
+        Reason.REVOKED,
+        Reason.PRINCIPAL_INACTIVE,
+        Reason.PEPPER_MISSING,
+    }
     assert {id(responses.for_credential(reason)) for reason in alike} == {id(responses.INVALID)}
     assert all(400 <= responses.for_credential(reason).status < 500 for reason in Reason)
 

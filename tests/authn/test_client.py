@@ -27,7 +27,10 @@ def test_without_trusted_proxies_only_the_peer_counts(forwarded):
     assert address("198.51.100.9", forwarded) == "198.51.100.9"
 
 
-@pytest.mark.parametrize("header", ["HTTP_X_REAL_IP", "HTTP_FORWARDED", "HTTP_CLIENT_IP", "HTTP_X_CLUSTER_CLIENT_IP", "HTTP_CF_CONNECTING_IP"])
+@pytest.mark.parametrize(
+    "header",
+    ["HTTP_X_REAL_IP", "HTTP_FORWARDED", "HTTP_CLIENT_IP", "HTTP_X_CLUSTER_CLIENT_IP", "HTTP_CF_CONNECTING_IP"],
+)
 def test_no_other_header_counts(behind, header):
     assert client_address({"REMOTE_ADDR": "10.0.0.1", header: "203.0.113.7"}) == "10.0.0.1"
 
@@ -61,7 +64,19 @@ def test_behind_proxies_the_right_most_hop_that_is_none_counts(behind, forwarded
 
 
 @pytest.mark.parametrize(
-    "forwarded", ["garbage", "unknown", "203.0.113.7, unknown", "_hidden", "203.0.113.7:port", "203.0.113.999", "203.0.113.7, garbage, 10.0.0.2", "[", "[]:1", "::1]"]
+    "forwarded",
+    [
+        "garbage",
+        "unknown",
+        "203.0.113.7, unknown",
+        "_hidden",
+        "203.0.113.7:port",
+        "203.0.113.999",
+        "203.0.113.7, garbage, 10.0.0.2",
+        "[",
+        "[]:1",
+        "::1]",
+    ],
 )
 def test_a_hop_that_cannot_be_read_makes_the_address_unknown(behind, forwarded):
     assert address("10.0.0.1", forwarded) is None

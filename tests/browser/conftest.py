@@ -52,11 +52,12 @@ def page(request: Any, browser: Any, live_server: Any, make_user: Any) -> Iterat
     make_user("root", is_staff=True, is_superuser=True)
     context = browser.new_context(viewport={"width": request.param, "height": 900}, color_scheme="dark")
     context.grant_permissions(["clipboard-read", "clipboard-write"], origin=live_server.url)
+    context.set_default_timeout(15_000)
     tab = context.new_page()
     wrong: list[str] = []
     tab.on("pageerror", lambda error: wrong.append(str(error)))
     tab.on("response", lambda answer: wrong.append(f"{answer.status} {answer.url}") if answer.status >= 500 else None)
-    tab.goto(f"{live_server.url}/admin/login/")
+    tab.goto(f"{live_server.url}/admin/login/?next=/admin/")
     tab.fill("input[name=username]", "root")
     tab.fill("input[name=password]", "secret")
     tab.click("[type=submit]")

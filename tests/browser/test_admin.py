@@ -1,5 +1,6 @@
 """The admin in a real browser: the key is seen once, copied, found, and gone."""
 
+import contextlib
 import re
 
 import pytest
@@ -7,12 +8,30 @@ import pytest
 from django_apiaccess.keys.models import APIKey
 from tests.adminkit import KEY, url
 
+Error = pytest.importorskip("playwright.sync_api", reason="NO BROWSER TESTS: playwright is not installed").Error
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
 def fits(page):
     """Nothing sticks out of the window."""
     return page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+
+
+def settled(page):
+    """What the page holds, once it has stopped moving."""
+    for _attempt in range(50):
+        with contextlib.suppress(Error):
+            return page.content()
+        page.wait_for_timeout(100)
+    raise AssertionError("the page does not come to rest")
+
+
+NAMELESS = """() => [...document.querySelectorAll("#content-main :is(input:not([type=hidden]), select, textarea)")]
+    .filter(field => field.offsetParent && field.type !== "submit" && !field.labels.length && !field.placeholder
+            && !field.getAttribute("aria-label") && !field.getAttribute("aria-labelledby"))
+    .map(field => field.name || field.id)
+    .filter(name => !/^(ends|starts|expires)_at/.test(name))"""
+"""Fields that a screen reader cannot name. Django itself labels neither half of a date and time."""
 
 
 def make_key(page, live_server, principal, name="nightly"):
@@ -34,18 +53,18 @@ def test_a_key_is_made_copied_and_not_seen_again(page, live_server, make_user, c
     assert page.evaluate("navigator.clipboard.readText()") == text
     assert client_of(text).get("/read-only/").status_code == 200
     page.on("dialog", lambda dialog: dialog.accept())
-    page.reload()  # the browser sends the form again
-    page.wait_for_url(f"{live_server.url}{url('apikey')}")
-    assert APIKey.objects.count() == 1
+    page.reload()
     assert text[-49:] not in page.content()
+    assert APIKey.objects.count() == 1
 
 
 def test_the_back_button_does_not_bring_the_key_back(page, live_server, make_user):
     text = make_key(page, live_server, make_user("ann", "docs:read"))
     page.click("text=Done: go to the key")
     page.wait_for_selector("text=Effective rights")
-    page.go_back()
-    assert text[-49:] not in page.content()
+    with contextlib.suppress(Error):  # Chromium kept no copy: it would have to send the form again
+        page.go_back()
+    assert text[-49:] not in settled(page)
     assert APIKey.objects.count() == 1
 
 
@@ -104,12 +123,7 @@ def test_every_page_fits_its_window_and_names_its_fields(page, live_server, make
         url("scope"),
         url("event"),
     ]
-    nameless = """() => [...document.querySelectorAll("#content-main input:not([type=hidden]), #content-main select, #content-main textarea")]
-        .filter(field => field.offsetParent && !field.labels.length && !field.getAttribute("aria-label")
-                && !field.getAttribute("aria-labelledby") && !field.placeholder && field.type !== "submit")
-        .filter(field => document.querySelector(".aa-page") || field.closest(".aa-scopes"))
-        .map(field => field.name || field.id)"""
     for address in pages:
         page.goto(live_server.url + address)
         assert fits(page), address
-        assert page.evaluate(nameless) == [], address
+        assert page.evaluate(NAMELESS) == [], address

@@ -1,5 +1,6 @@
 """The test suite's settings with django-unfold as the admin."""
 
-from tests.settings import *
+from tests import settings as plain
 
-INSTALLED_APPS = ["unfold", *INSTALLED_APPS]
+globals().update({name: value for name, value in vars(plain).items() if name.isupper()})
+INSTALLED_APPS = ["unfold", *plain.INSTALLED_APPS]

@@ -17,12 +17,6 @@ from django.core.management import call_command
 from django.db import connection, connections
 from pytest_django.plugin import DjangoDbBlocker
 
-from django_apiaccess.authn.rates import seen
-from django_apiaccess.background import flusher
-from django_apiaccess.events.later import later
-from django_apiaccess.keys.lookup import memory
-from django_apiaccess.keys.usage import usage
-
 ON_POSTGRESQL = connection.vendor == "postgresql"
 
 
@@ -81,15 +75,8 @@ else:
 
 
 @pytest.fixture(autouse=True)
-def own_process(db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """What a process remembers begins empty; nothing is flushed unless the test says so."""
-    monkeypatch.setattr(flusher, "wake", lambda: None)
-    yield
-    flusher.after_fork()
-    memory.clear()
-    seen.clear()
-    usage.forget()
-    later.forget()
+def _database(db: None) -> None:
+    """Every test here has it."""
 
 
 @pytest.fixture

@@ -9,13 +9,14 @@ from collections import Counter
 import pytest
 from django.core.cache import cache, caches
 from django.core.cache.backends.locmem import LocMemCache
+from django.db import connection
 
 from django_apiaccess.authn import rates
 from django_apiaccess.authn.models import RateCounter
 from django_apiaccess.authn.rates import seen, take
 from django_apiaccess.core.rates import Rate
 
-from .threads import race, raised
+from .threads import race, raised, stop_before
 
 TEN_A_MINUTE = Rate(10, 60)
 NOW = 6_000_000.0
@@ -81,6 +82,21 @@ def test_parallel_requests_at_the_turn_of_a_window_are_neither_lost_nor_let_in_t
         assert Counter(allowed for answers in outcomes for allowed in answers) == {True: 10, False: 8}
 
 
+def test_who_loses_the_race_for_a_new_window_is_counted_in_it():
+    """Between its two statements another request begins the window."""
+    take("key", TEN_A_MINUTE, NOW)
+    with stop_before('"window" < ', lambda: race(lambda: take("key", TEN_A_MINUTE, NOW + 60))):
+        taken = take("key", TEN_A_MINUTE, NOW + 60)
+    assert (taken.allowed, taken.remaining) == (True, 8)
+
+
+def test_who_loses_the_race_for_the_first_row_is_counted_in_it():
+    first_write = "BEGIN" if connection.vendor == "sqlite" else "INSERT INTO"
+    with stop_before(first_write, lambda: race(lambda: take("key", TEN_A_MINUTE, NOW))):
+        taken = take("key", TEN_A_MINUTE, NOW)
+    assert (taken.allowed, taken.remaining) == (True, 8)
+
+
 def test_what_remains_is_said_truly(counters):
     taken = [take("key", Rate(3, 60), NOW + 15) for _number in range(5)]
     assert [(entry.allowed, entry.remaining) for entry in taken] == [
@@ -140,3 +156,19 @@ def test_a_new_window_begins_at_nought_after_a_failure(failing_cache, db):
     failing_cache.down = True
     assert not take("key", TEN_A_MINUTE, NOW).allowed
     assert [take("key", TEN_A_MINUTE, NOW + 60).allowed for _number in range(11)] == [True] * 10 + [False]
+
+
+def test_with_atomic_requests_a_request_that_fails_is_counted_too(make_user, make_key, client_of, monkeypatch):
+    """Its transaction is rolled back, and the count in the database with it."""
+    client = client_of(make_key(make_user("ann", "docs:read"), "docs:read", rate="3/h"))
+    monkeypatch.setitem(connection.settings_dict, "ATOMIC_REQUESTS", True)
+    answers = [client.get("/documents/404/").status_code for _number in range(5)]
+    assert answers == [404, 404, 404, 429, 429]
+    assert RateCounter.objects.get().count == 3
+
+
+def test_with_atomic_requests_a_request_that_succeeds_is_counted_once(make_user, make_key, client_of, monkeypatch):
+    client = client_of(make_key(make_user("ann", "docs:read"), "docs:read", rate="3/h"))
+    monkeypatch.setitem(connection.settings_dict, "ATOMIC_REQUESTS", True)
+    answers = [client.get("/documents/").status_code for _number in range(5)]
+    assert answers == [200, 200, 200, 429, 429]

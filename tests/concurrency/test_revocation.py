@@ -13,7 +13,6 @@ from django_apiaccess.events.source import Actor
 from django_apiaccess.exceptions import NotHeld
 from django_apiaccess.keys import service as keys
 from django_apiaccess.keys.models import APIKey
-from django_apiaccess.keys.usage import usage
 
 from .threads import PATIENCE, race, raised, stop_before
 
@@ -112,35 +111,3 @@ def test_a_key_made_through_a_key_that_is_being_revoked_does_not_outlive_it(make
         assert client_of(child).get("/read-only/").status_code == 401
     with pytest.raises(NotHeld, match="revoked"):
         keys.issue(principal=ann, name="later", scopes=["docs:read"], by=through_it)
-
-
-def test_writing_use_counts_never_makes_a_mass_revocation_fail(make_user, make_key, operator):
-    ann = make_user("ann", "docs:read")
-    issued = [make_key(ann, "docs:read") for _number in range(60)]
-    for shuffled in reversed(issued):  # so that the table's order is not that of the ids
-        APIKey.objects.filter(pk=shuffled.key.pk).update(name="other")
-    ids = [entry.key.pk for entry in issued]
-    stop = Event()
-
-    def flush():
-        while not stop.is_set():
-            for entry in issued:
-                usage.record(
-                    entry.key.pk,
-                    entry.key.secrets.values_list("pk", flat=True).get(),
-                    "192.0.2.1",
-                    entry.key.created_at,
-                )
-            usage.flush()
-
-    def revoke():
-        try:
-            return [
-                keys.revoke(APIKey.objects.filter(pk__in=ids[start::6]), reason="all", by=operator)
-                for start in range(6)
-            ]
-        finally:
-            stop.set()
-
-    _flushed, revoked = race(flush, revoke)
-    assert revoked == [10] * 6

@@ -1,5 +1,6 @@
 """Lengths of time as text."""
 
+import contextlib
 from datetime import timedelta
 
 import pytest
@@ -42,10 +43,8 @@ def test_a_length_beyond_all_calendars_is_an_error_too():
 
 @given(st.text(max_size=40) | st.from_regex(r"([0-9]{1,12}[smhdwy]){1,5}", fullmatch=True))
 def test_the_parser_knows_only_one_error(text):
-    try:
+    with contextlib.suppress(ValueError):
         assert parse_duration(text) >= timedelta(0)
-    except ValueError:
-        pass
 
 
 @given(st.integers(0, 10**9 - 1).map(lambda seconds: timedelta(seconds=seconds)))

@@ -254,7 +254,7 @@ def test_the_explanation_is_printed_part_by_part():
 def test_there_is_no_not():
     for requirement in (HasScope("a:read"), PUBLIC, HasScope("a:read") & HasRole("writer")):
         with pytest.raises(TypeError, match="no 'not'"):
-            ~requirement
+            _ = ~requirement
 
 
 @pytest.mark.parametrize(

@@ -138,7 +138,9 @@ def test_within_the_lag_the_memory_may_be_behind_and_no_longer(issued, client_of
     assert client.get(READ).status_code == 401
 
 
-def test_with_no_lag_allowed_every_request_asks_for_the_generation(issued, client_of, operator, settings, clock, django_assert_num_queries):
+def test_with_no_lag_allowed_every_request_asks_for_the_generation(
+    issued, client_of, operator, settings, clock, django_assert_num_queries
+):
     settings.API_ACCESS = {**settings.API_ACCESS, "CACHE_SECONDS": 60, "GENERATION_SECONDS": 0}
     client = client_of(issued)
     client.get(READ)
@@ -231,7 +233,13 @@ def test_the_principal_is_loaded_only_as_far_as_it_is_asked_for(issued, django_a
     row = load(issued.text.split("_")[1])
     with django_assert_num_queries(0):
         user = row.make_principal()
-        assert (user.pk, user.get_username(), user.is_active, user.is_staff, user.is_superuser) == (issued.key.principal_id, "ann", True, False, False)
+        assert (user.pk, user.get_username(), user.is_active, user.is_staff, user.is_superuser) == (
+            issued.key.principal_id,
+            "ann",
+            True,
+            False,
+            False,
+        )
     with django_assert_num_queries(1):
         assert user.email == ""
     assert user == get_user_model().objects.get(username="ann")

@@ -49,7 +49,12 @@ def test_the_text_of_a_key_appears_in_answers_to_post_only(session, client_of):
     assert rotated.json()["key"] != text
     for answer in (made, rotated):
         assert answer["Cache-Control"] == "no-store"
-    for answer in (session.get(KEYS), session.get(url), session.patch(url, {"name": "other"}), session.get("/access/me/")):
+    for answer in (
+        session.get(KEYS),
+        session.get(url),
+        session.patch(url, {"name": "other"}),
+        session.get("/access/me/"),
+    ):
         assert answer.status_code == 200
         assert "key" not in answer.json()
         assert text[16:] not in answer.content.decode()
@@ -58,10 +63,14 @@ def test_the_text_of_a_key_appears_in_answers_to_post_only(session, client_of):
 
 
 def test_the_shape_of_a_key(session):
-    body = post(session, networks=["10.0.0.2", "10.0.0.1"], origins=["https://A.example"], rate="5/min", expires_at="30d").json()
+    body = post(
+        session, networks=["10.0.0.2", "10.0.0.1"], origins=["https://A.example"], rate="5/min", expires_at="30d"
+    ).json()
     key = body.pop("key")
     assert key.startswith("ak_")
-    assert abs(datetime.fromisoformat(body.pop("expires_at")) - timezone.now() - timedelta(days=30)) < timedelta(minutes=1)
+    assert abs(datetime.fromisoformat(body.pop("expires_at")) - timezone.now() - timedelta(days=30)) < timedelta(
+        minutes=1
+    )
     assert datetime.fromisoformat(body.pop("created_at"))
     assert body.pop("id") == APIKey.objects.get().pk
     assert body == {
@@ -133,7 +142,12 @@ def test_more_than_one_holds_cannot_be_asked_for(session):
 def test_other_peoples_keys_do_not_exist(session, make_user, make_key):
     theirs = make_key(make_user("bob", "docs:read"), "docs:read").key
     url = f"{KEYS}{theirs.pk}/"
-    for answer in (session.get(url), session.patch(url, {"name": "x"}), session.delete(url), session.post(f"{url}rotate/", {})):
+    for answer in (
+        session.get(url),
+        session.patch(url, {"name": "x"}),
+        session.delete(url),
+        session.post(f"{url}rotate/", {}),
+    ):
         assert answer.status_code == 404
         assert answer.content == session.get(f"{KEYS}999999/").content
     assert session.get(KEYS).json()["results"] == []
@@ -175,7 +189,17 @@ def test_a_change_keeps_what_it_does_not_name(session, make_key, ann):
 def test_what_is_not_ones_to_change_stays(session, make_key, ann, make_user):
     key = make_key(ann, "docs:read").key
     bob = make_user("bob")
-    sent = {"principal": bob.pk, "id": 1, "revoked_at": None, "use_count": 5, "created_at": "2001-01-01T00:00:00Z", "status": "revoked", "issued_via": 1, "created_by": bob.pk, "last_used_from": "1.1.1.1"}
+    sent = {
+        "principal": bob.pk,
+        "id": 1,
+        "revoked_at": None,
+        "use_count": 5,
+        "created_at": "2001-01-01T00:00:00Z",
+        "status": "revoked",
+        "issued_via": 1,
+        "created_by": bob.pk,
+        "last_used_from": "1.1.1.1",
+    }
     assert session.patch(f"{KEYS}{key.pk}/", sent).status_code == 200
     after = APIKey.objects.get(pk=key.pk)
     assert {**vars(after), "_state": None} == {**vars(key), "_state": None}
@@ -183,7 +207,11 @@ def test_what_is_not_ones_to_change_stays(session, make_key, ann, make_user):
 
 def test_a_change_that_cannot_be_changes_nothing(session, make_key, ann):
     key = make_key(ann, "docs:read").key
-    for fields in ({"name": "x", "scopes": ["docs:raed"]}, {"name": "x", "rate": "no"}, {"name": "x", "expires_at": "2001-01-01T00:00:00Z"}):
+    for fields in (
+        {"name": "x", "scopes": ["docs:raed"]},
+        {"name": "x", "rate": "no"},
+        {"name": "x", "expires_at": "2001-01-01T00:00:00Z"},
+    ):
         assert session.patch(f"{KEYS}{key.pk}/", fields).status_code == 400
     assert APIKey.objects.get(pk=key.pk).name == "test"
 
@@ -247,7 +275,12 @@ def test_a_narrow_key_sees_and_touches_only_keys_that_can_do_no_more(ann, make_k
     client = client_of(narrow)
     assert {row["name"] for row in client.get(KEYS).json()["results"]} == {"narrow", "equal"}
     url = f"{KEYS}{wide.key.pk}/"
-    for answer in (client.get(url), client.patch(url, {"name": "x"}), client.delete(url), client.post(f"{url}rotate/", {})):
+    for answer in (
+        client.get(url),
+        client.patch(url, {"name": "x"}),
+        client.delete(url),
+        client.post(f"{url}rotate/", {}),
+    ):
         assert answer.status_code == 404
     assert client.patch(f"{KEYS}{equal.key.pk}/", {"name": "renamed"}).status_code == 200
     assert client_of(wide).get(KEYS).json()["count"] == 3

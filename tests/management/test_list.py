@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from django_apiaccess.core import secrets
 from django_apiaccess.keys import service
+from django_apiaccess.management import selection
 from django_apiaccess.management.output import Column, print_table
 from django_apiaccess.models import APIKey
 
@@ -113,6 +114,31 @@ def test_whole_columns_are_never_cut_however_narrow_the_terminal(monkeypatch, wi
     assert "123456789" in terminal.text
     assert "\N{HORIZONTAL ELLIPSIS}" not in terminal.text
     assert "anameofseveralwords" in "".join(terminal.text.replace(key, "").replace("123456789", "").split())
+
+
+@pytest.mark.parametrize("width", ["20", "60", "80", "100"])
+def test_the_columns_of_keys_stay_whole_on_a_narrow_terminal(monkeypatch, width):
+    monkeypatch.setenv("COLUMNS", width)
+    terminal = Terminal()
+    row = {
+        "id": 7,
+        "name": "a name of several words",
+        "principal": "warehouse",
+        "scopes": ["orders:read", "orders:refund"],
+        "status": "active",
+        "expires_at": timezone.now(),
+        "public_id": "HWbex5OQVLwr",
+    }
+    print_table(terminal, selection.COLUMNS, [row], no_color=True)
+    for word in (
+        "HWbex5OQVLwr",
+        "active",
+        "warehouse",
+        "orders:refund",
+        f"{timezone.localtime():%Y-%m-%d}",
+        "public id",
+    ):
+        assert word in terminal.text
 
 
 def test_the_number_of_queries_does_not_grow_with_the_keys(run, make_user, make_key, django_assert_max_num_queries):

@@ -16,7 +16,7 @@ import pytest
 from django.db import connection
 
 ROOT = Path(__file__).resolve().parents[2]
-KEYS = 3000
+KEYS = 2500
 
 PREPARE = f"""
 import django; django.setup()
@@ -66,7 +66,7 @@ class Project:
         self.environment = os.environ | {
             "DJANGO_SETTINGS_MODULE": "tests.projects.file_database",
             "PYTHONPATH": str(ROOT),
-            "PROJECT_DATABASE": str(folder / "keys.sqlite3"),
+            "PROJECT_DATABASE": str(connection.settings_dict["NAME"]) if schema else str(folder / "keys.sqlite3"),
             "PROJECT_SCHEMA": schema,
         }
 
@@ -106,7 +106,7 @@ class Project:
 
 
 @pytest.fixture
-def project(tmp_path, django_db_blocker):
+def project(tmp_path, django_db_setup, django_db_blocker):
     schema = ""
     if connection.vendor == "postgresql":
         schema = f"killed_{uuid.uuid4().hex[:12]}"
@@ -124,7 +124,7 @@ def test_killed_at_any_moment_every_key_works_and_every_line_is_true(project):
     old = {int(pk): text for pk, text in project.python(PREPARE).items()}
     chance = random.Random(os.environ.get("KILL_SEED"))
     killed = 0
-    for run in range(4):
+    for run in range(3):
         name = f"killed-{run}.jsonl"
         process = project.rotate(name)
         deadline = time.monotonic() + 60

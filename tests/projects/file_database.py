@@ -1,6 +1,6 @@
-"""The test suite's project with its tables in a file, for tests that start processes of their own.
+"""The test suite's project with a database of its own, for tests that start processes of their own.
 
-PROJECT_DATABASE is a path (SQLite); where DATABASE_URL names PostgreSQL, PROJECT_SCHEMA is a schema of its own there.
+PROJECT_DATABASE is a path (SQLite) or, with PROJECT_SCHEMA, the name of a PostgreSQL database on the server of DATABASE_URL.
 """
 
 import os
@@ -9,10 +9,9 @@ from tests import settings
 from tests.settings import *  # noqa: F403
 
 if os.environ.get("PROJECT_SCHEMA"):
-    own = {"options": f"-c search_path={os.environ['PROJECT_SCHEMA']}"}
-    DATABASES = {
-        "default": {**settings.DATABASES["default"], "OPTIONS": {**settings.DATABASES["default"]["OPTIONS"], **own}}
-    }
+    shared = settings.DATABASES["default"]
+    options = {**shared["OPTIONS"], "options": f"-c search_path={os.environ['PROJECT_SCHEMA']}"}
+    DATABASES = {"default": {**shared, "NAME": os.environ["PROJECT_DATABASE"], "OPTIONS": options}}
 else:
     DATABASES = {
         "default": {

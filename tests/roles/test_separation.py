@@ -87,7 +87,11 @@ def test_by_a_grant_to_a_group(ann, operator):
 
 @pytest.mark.parametrize(
     "join",
-    [lambda user, group: user.groups.add(group), lambda user, group: group.user_set.add(user), lambda user, group: user.groups.set([group])],
+    [
+        lambda user, group: user.groups.add(group),
+        lambda user, group: group.user_set.add(user),
+        lambda user, group: user.groups.set([group]),
+    ],
 )
 def test_by_joining_a_group(ann, operator, join):
     group = Group.objects.create(name="payments")
@@ -154,7 +158,10 @@ def test_more_than_one_may_be_allowed(make_user, make_role, operator, duties):
     assert Event.objects.filter(action="separation.changed").count() == 1
 
 
-@pytest.mark.parametrize(("roles", "at_most"), [([], 1), (["buyer"], 1), (["buyer", "payer"], 0), (["buyer", "payer"], 2), (["buyer", "buyer"], 1)])
+@pytest.mark.parametrize(
+    ("roles", "at_most"),
+    [([], 1), (["buyer"], 1), (["buyer", "payer"], 0), (["buyer", "payer"], 2), (["buyer", "buyer"], 1)],
+)
 def test_a_set_that_separates_nothing_is_refused(duties, operator, roles, at_most):
     with pytest.raises(InvalidChange, match="more roles than it allows"), transaction.atomic():
         service.save_separation(name="other", roles=roles, at_most=at_most, by=operator)

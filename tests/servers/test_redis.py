@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 
 from django_apiaccess.authn.rates import RETRY_SECONDS
@@ -52,3 +53,16 @@ def test_a_rate_holds_where_redis_was_never_there(start, issue, own_redis):
     own_redis.kill()
     pair = start(2, REDIS_URL=own_redis.url)
     assert allowed(in_parallel(pair, issue(rate="10/h")["text"], 24)) == 10
+
+
+def test_a_redis_that_hangs_delays_a_request_and_hangs_none(start, issue, own_redis):
+    (server,) = start(1, REDIS_URL=own_redis.url)
+    key = issue(rate="10/h")
+    assert allowed([server.ask(key["text"]) for _request in range(4)]) == 4
+    own_redis.process.send_signal(signal.SIGSTOP)
+    began = time.monotonic()
+    assert server.status(key["text"]) == 200
+    assert time.monotonic() - began < 20
+    began = time.monotonic()
+    assert allowed([server.ask(key["text"]) for _request in range(8)]) == 5
+    assert time.monotonic() - began < 3

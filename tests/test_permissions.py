@@ -6,6 +6,7 @@ from django.contrib.auth.models import Group
 from rest_framework.test import APIClient
 
 from django_apiaccess import require_access
+from django_apiaccess.access.declaration import DeclarationError, requirement_of
 from django_apiaccess.events.models import Event
 from django_apiaccess.permissions import HasAccess, is_guarded
 from django_apiaccess.roles import service as roles
@@ -449,3 +450,67 @@ def test_one_query_and_no_write_for_a_use(make_user, make_key, client_of, django
     with django_assert_num_queries(1) as queries:
         assert client.get("/read-only/").status_code == 200
     assert queries[0]["sql"].startswith(("SELECT", "EXECUTE"))
+
+
+# -- declarations that are none
+
+
+@pytest.mark.parametrize(
+    ("access", "told"),
+    [
+        (["docs:read"], "not a requirement"),
+        (3, "not a requirement"),
+        ({"read": 3}, r"access\['read'\]"),
+        ({"read": ["docs:read"]}, r"access\['read'\]"),
+        ({3: "docs:read"}, "names of actions or methods"),
+        ({None: "docs:read"}, "names of actions or methods"),
+    ],
+)
+def test_a_declaration_of_the_wrong_form_is_an_error_that_says_how_to_write_it(access, told):
+    with pytest.raises(DeclarationError, match=told):
+        requirement_of(type("View", (), {"access": access}), "GET")
+
+
+def test_an_action_wins_over_the_method_and_the_method_over_read_and_write():
+    view = type(
+        "View",
+        (),
+        {
+            "access": {
+                "read": "a:read",
+                "write": "a:write",
+                "post": "a:post",
+                "publish": "a:publish",
+                "OPTIONS": "a:options",
+            }
+        },
+    )
+    asked = {
+        (method, action): str(requirement_of(view, method, action))
+        for method, action in [
+            ("GET", "list"),
+            ("HEAD", None),
+            ("OPTIONS", "metadata"),
+            ("POST", "create"),
+            ("POST", "publish"),
+            ("PUT", "update"),
+            ("TRACE", None),
+        ]
+    }
+    assert list(asked.values()) == [
+        f'HasScope("a:{word}")' for word in ("read", "read", "options", "post", "publish", "write", "write")
+    ]
+
+
+def test_a_declaration_of_one_requirement_is_for_all_methods():
+    view = type("View", (), {"access": "a:read"})
+    assert {str(requirement_of(view, method)) for method in ("GET", "POST", "DELETE", "OPTIONS")} == {
+        'HasScope("a:read")'
+    }
+
+
+def test_a_declaration_that_changes_on_the_class_is_read_anew():
+    view = type("View", (), {"access": "a:read"})
+    assert str(requirement_of(view, "GET")) == 'HasScope("a:read")'
+    view.access = "a:other"
+    assert str(requirement_of(view, "GET")) == 'HasScope("a:other")'

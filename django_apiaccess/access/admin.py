@@ -10,7 +10,7 @@ from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
 from django.urls import get_resolver
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from ..adminkit.base import AccessModelAdmin, Panel, ReadOnly, admin_url
 from ..adminkit.html import NOTHING, badge, codes, link, table
@@ -63,7 +63,7 @@ class ScopeAdmin(ReadOnly, AccessModelAdmin):
     @admin.display(description=gettext_lazy("asked for by"))
     def asked_by(self, obj: Any) -> Any:
         count = len(asking(obj.name))
-        return _("%d endpoints") % count if count else NOTHING
+        return ngettext("%d endpoint", "%d endpoints", count) % count if count else NOTHING
 
     @admin.display(description=gettext_lazy("in roles"), ordering="role_count")
     def in_roles(self, obj: Any) -> Any:

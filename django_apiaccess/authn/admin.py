@@ -91,7 +91,10 @@ class ServiceModelAdmin(AccessModelAdmin):
             record_refusal(request, error)
             messages.error(request, _("Nothing was changed: %s") % error.message)
             return HttpResponseRedirect(request.get_full_path())
-        except (OverflowError, DataError):  # a primary key that no database holds: Django's choice fields let it through
+        except (
+            OverflowError,
+            DataError,
+        ):  # a primary key that no database holds: Django's choice fields let it through
             messages.error(request, _("Nothing was changed: a number is too large."))
             return HttpResponseRedirect(request.get_full_path())
 

@@ -89,7 +89,7 @@ def _decode(value: str) -> bytes:
 
 
 def _sha512_hex(text: str, value: str) -> bool:
-    return hmac.compare_digest(hashlib.sha512(text.encode()).hexdigest(), value)
+    return hmac.compare_digest(hashlib.sha512(text.encode()).hexdigest().encode(), value.encode())
 
 
 def _sha512_unhexlified(text: str, value: str) -> bool:
@@ -97,7 +97,7 @@ def _sha512_unhexlified(text: str, value: str) -> bool:
         raw = binascii.unhexlify(text)
     except (binascii.Error, ValueError):
         return False
-    return hmac.compare_digest(hashlib.sha512(raw).hexdigest(), value)
+    return hmac.compare_digest(hashlib.sha512(raw).hexdigest().encode(), value.encode())
 
 
 FOREIGN: Final[dict[str, Callable[[str, str], bool]]] = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import admin, messages
 from django.contrib.auth import get_user_model
@@ -96,11 +96,12 @@ class StateFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         now = timezone.now()
+        grants: Any = queryset
         if self.value() == "now":
-            return queryset.active()  # type: ignore[attr-defined]
+            return cast("QuerySet[Any]", grants.active())
         if self.value() == "later":
             return queryset.filter(starts_at__gt=now)
-        return queryset.ended_before(now) if self.value() == "over" else queryset  # type: ignore[attr-defined]
+        return grants.ended_before(now) if self.value() == "over" else queryset
 
 
 @admin.register(Grant)

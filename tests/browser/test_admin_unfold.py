@@ -17,10 +17,14 @@ SUITES = [
 ]
 
 
+QUIET = ["-W", "ignore:Overriding get_action_choices"]
+"""What django-unfold itself does otherwise than Django 6.1 would like."""
+
+
 def run(*arguments):
     pytest.importorskip("unfold")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("COV_", "PYTEST_"))}
-    command = [sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", "--no-header"]
+    command = [sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", "--no-header", *QUIET]
     return subprocess.run(
         [*command, "--ds=tests.browser.unfold_settings", *arguments],
         cwd=ROOT, env=environment, capture_output=True, text=True, check=False,

@@ -158,3 +158,18 @@ def test_grants_as_json_are_read_with_and_without_time_zone():
         frozenset({(1, None, False)}), ((None, 2, True, NOW, half_a_second_later),)
     )
     assert parse_grants(None) == parse_grants("") == parse_grants("[]", None) == parse_grants() == Grants(frozenset())
+
+
+@pytest.mark.postgres
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="only PostgreSQL prepares")
+@pytest.mark.django_db(transaction=True)
+def test_a_prepared_statement_that_is_lost_costs_nobody_an_answer():
+    user = get_user_model().objects.create(username="ann")
+    key = APIKey.objects.create(name="x", principal=user)
+    APIKeySecret.objects.create(key=key, public_id="a1", digest="x")
+    for _ in range(statements.PREPARE_AFTER + 2):
+        assert load("a1").key_id == key.pk
+    with connection.cursor() as cursor:
+        cursor.execute("DEALLOCATE ALL")
+    assert load("a1").key_id == key.pk
+    assert load("a1").key_id == key.pk

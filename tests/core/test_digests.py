@@ -132,3 +132,8 @@ STORED = {pepper: make(TEXT, [pepper]) for pepper in (OLD, NEW, OTHER)}
 
 def make_quietly(peppers):
     return STORED[peppers[0]]
+
+
+@pytest.mark.parametrize("stored", ["sha512$$\u00e9", "sha512-unhex$$\u00e9", "sha512$", "sha512-unhex$$"])
+def test_a_spoiled_foreign_value_matches_nothing_and_raises_nothing(stored):
+    assert verify("a1" * 20, stored, [NEW]) is Verdict.WRONG

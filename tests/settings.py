@@ -9,7 +9,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "example_project"))
 from config.database import database
 
-SECRET_KEY = "test-secret-key-of-more-than-fifty-characters-for-the-suite-only"  # noqa: S105
+SECRET_KEY = "test-secret-key-of-more-than-fifty-characters-for-the-suite-only"
 DEBUG = False
 ALLOWED_HOSTS = ["*"]
 USE_TZ = True

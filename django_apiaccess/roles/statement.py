@@ -176,15 +176,19 @@ class CompiledLookup:
     def _prepared_row(self, connection: Any, sql: str, given: list[Any]) -> Any:
         """The row by a cursor that binds on the server, in binary: psycopg prepares once the connection has proven to last.
 
-        Django's own cursors bind in the client and never prepare; the wrapper that logs and counts statements is Django's here too.
+        Django's own cursors bind in the client and never prepare. Where somebody logs or counts statements, Django's wrapper is used too.
         """
         raw = connection.connection
-        bare = raw.__dict__.get(self._cursor_name) or self._cursor_on(raw)
-        wrap = connection.make_debug_cursor if connection.queries_logged else connection.make_cursor
+        cursor = raw.__dict__.get(self._cursor_name) or self._cursor_on(raw)
         threshold, raw.prepare_threshold = raw.prepare_threshold, PREPARE_AFTER
         try:
-            cursor = wrap(bare)
-            cursor.execute(sql, given)
+            if connection.queries_logged or connection.execute_wrappers:
+                wrap = connection.make_debug_cursor if connection.queries_logged else connection.make_cursor
+                wrap(cursor).execute(sql, given)
+            else:  # what the wrapper would do, without its cost
+                connection.validate_no_broken_transaction()
+                with connection.wrap_database_errors:
+                    cursor.execute(sql, given)
             row = cursor.fetchone()
         finally:
             raw.prepare_threshold = threshold

@@ -24,7 +24,6 @@ class Action(StrEnum):
     SEPARATION_CHANGED = "separation.changed"
     SEPARATION_DELETED = "separation.deleted"
     GRANT_GIVEN = "grant.given"
-    GRANT_CHANGED = "grant.changed"
     GRANT_TAKEN = "grant.taken"
     SCOPES_SYNCED = "scopes.synced"
     PRUNED = "access.pruned"

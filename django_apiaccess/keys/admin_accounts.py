@@ -6,7 +6,6 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.auth import get_user_model
-from django.db import transaction
 from django.db.models import Count, Max, Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
@@ -16,41 +15,12 @@ from django.utils.translation import gettext_lazy
 from ..adminkit.base import DeletedOnlyWithItsUser, Panel, Tool, admin_url
 from ..adminkit.html import badge, codes, link, moment, table
 from ..authn.admin import ServiceModelAdmin
-from ..events.record import changed
-from ..events.source import Actor
-from ..events.tags import Action
 from ..roles.admin import can_look_up_users
 from ..roles.admin_rights import grants_table
-from ..roles.generations import bump
-from ..roles.models import Generation, Grant
+from ..roles.models import Grant
 from .admin_columns import status_badge
 from .admin_forms import ChangeServiceAccountForm, NewServiceAccountForm
 from .models import APIKey, ServiceAccount
-
-
-@transaction.atomic
-def change_service_account(
-    account: ServiceAccount, *, owner: Any, purpose: str, active: bool, by: Actor
-) -> ServiceAccount:
-    """Change owner and purpose, and whether its keys open anything. Unchanged: nothing is written."""
-
-    def facts() -> dict[str, Any]:
-        return {
-            "owner": str(account.owner) if account.owner else None,
-            "purpose": account.purpose,
-            "active": account.user.is_active,
-        }
-
-    before = facts()
-    account.owner, account.purpose, account.user.is_active = owner, purpose, active
-    after = facts()
-    if after == before:
-        return account
-    account.save(update_fields=["owner", "purpose"])
-    account.user.save(update_fields=["is_active"])
-    bump(Generation.CREDENTIALS)
-    changed(Action.SERVICE_ACCOUNT_CHANGED, account, by=by, before=before, after=after)
-    return account
 
 
 @admin.register(ServiceAccount)

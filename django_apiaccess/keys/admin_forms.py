@@ -230,9 +230,9 @@ class ChangeServiceAccountForm(RehearsedModelForm):
 
     def write(self) -> ServiceAccount:
         """Change it for good."""
-        from .admin_accounts import change_service_account
-
         data = self.cleaned_data
         fresh = ServiceAccount.objects.select_related("user").get(pk=self.instance.pk)
         by = actor_of(self.request)
-        return change_service_account(fresh, owner=data["owner"], purpose=data["purpose"], active=data["active"], by=by)
+        return service.change_service_account(
+            fresh, owner=data["owner"], purpose=data["purpose"], active=data["active"], by=by
+        )

@@ -17,13 +17,16 @@ from ..core.access import Access, CredentialRef
 from ..core.addresses import contains, parse_address, parse_networks
 from ..core.origins import parse_origins
 from ..core.reasons import Reason
+from ..events.record import changed
+from ..events.source import Actor
+from ..events.tags import Action
 from ..exceptions import InvalidCredential
 from ..roles.ceiling import put_ceiling
 from ..roles.policy import parse_grants, policy_for
 from ..roles.rights import PrincipalRights, build_access
 from . import legacy
 from .lookup import KeyRow, lazy_principal, load, memory
-from .models import APIKeySecret
+from .models import APIKey, APIKeySecret
 from .usage import usage
 
 KIND = "api_key"
@@ -85,7 +88,10 @@ class APIKeyKind:
 
 def upgrade(row: KeyRow, text: str, peppers: tuple[str, ...]) -> None:
     """Store today's digest of a secret that just proved right under an older one."""
-    APIKeySecret.objects.filter(pk=row.secret_id, digest=row.digest).update(digest=digests.make(text, peppers))
+    stored = APIKeySecret.objects.filter(pk=row.secret_id, digest=row.digest)
+    if stored.update(digest=digests.make(text, peppers)):
+        target = APIKey(pk=row.key_id, name=row.name)
+        changed(Action.KEY_UPGRADED, target, by=Actor.system(), before=row.digest.partition("$")[0])
 
 
 def refusal(row: KeyRow, reason: Reason, detail: str = "") -> InvalidCredential:

@@ -1,15 +1,24 @@
-"""Changes of keys that do not pass through the service are told to the processes that remember keys."""
+"""Changes of keys that do not pass through the service: told to the processes that remember keys, and written down."""
 
 from __future__ import annotations
 
-from django.db.models.signals import post_delete, post_save
+from django.db.models.signals import post_delete, post_save, pre_delete
 
+from ..events.record import changed
+from ..events.source import Actor
+from ..events.tags import Action
 from ..roles.receivers import credentials_changed
 from .models import APIKey, APIKeySecret
 
 
+def key_deleted(instance: APIKey, **_kwargs: object) -> None:
+    """A key went with its principal, or with the key that had asked for it."""
+    changed(Action.KEY_DELETED, instance, by=Actor.system(), reason="deleted with what it belongs to")
+
+
 def connect() -> None:
     """Called once, when the app is ready."""
+    pre_delete.connect(key_deleted, sender=APIKey, dispatch_uid="django_apiaccess.key_deleted")
     for model in (APIKey, APIKeySecret):
         for signal in (post_save, post_delete):
             signal.connect(

@@ -8,14 +8,18 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 from django.core.exceptions import PermissionDenied
 from django.db import models
-from django.db.models.signals import m2m_changed, post_delete, post_save
+from django.db.models.signals import m2m_changed, post_delete, post_save, pre_delete
 
 from ..conf import access_settings
+from ..events.record import changed
+from ..events.source import Actor
+from ..events.tags import Action
 from ..exceptions import DutiesConflict, RoleCycle
 from . import separation
 from .generations import bump
 from .models import Generation, Grant, Role, Scope
 from .policy import ancestors, role_edges
+from .service import described
 
 POST_M2M = ("post_add", "post_remove", "post_clear")
 HARMLESS_USER_FIELDS = frozenset({"last_login", "first_name", "last_name", "email"})
@@ -27,8 +31,7 @@ class GroupDutiesConflict(DutiesConflict, PermissionDenied):
 
 def policy_changed(**kwargs: Any) -> None:
     """A role, a scope or a permission changed."""
-    if not kwargs.get("raw"):
-        bump(Generation.POLICY)
+    bump(Generation.POLICY)
 
 
 def role_link_changed(action: str, **_kwargs: Any) -> None:
@@ -58,7 +61,7 @@ def refuse_cycle() -> None:
 
 def credentials_changed(**kwargs: Any) -> None:
     """A grant, a key or a principal changed: tell the processes that cache, if the project lets them."""
-    if kwargs.get("raw") or not access_settings.CACHE_SECONDS:
+    if not access_settings.CACHE_SECONDS:
         return
     fields = kwargs.get("update_fields")
     if fields and frozenset(fields) <= HARMLESS_USER_FIELDS:
@@ -77,6 +80,19 @@ def membership_changed(action: str, instance: Any, reverse: bool, pk_set: set[An
         bump(Generation.CREDENTIALS)
 
 
+def generation_loaded(instance: Generation, raw: bool, **_kwargs: Any) -> None:
+    """A fixture brought a generation's old value: some process may hold other content under that name."""
+    if raw:
+        bump(instance.name)
+
+
+def grant_deleted(instance: Grant, **_kwargs: Any) -> None:
+    """A grant went with its user, group, role or object. `ungrant` deletes without this signal and writes its own event."""
+    changed(
+        Action.GRANT_TAKEN, instance, by=Actor.system(), reason="deleted with what it belongs to", **described(instance)
+    )
+
+
 def connect() -> None:
     """Called once, when the app is ready."""
     policy_models: tuple[type[models.Model], ...] = (Role, Scope)
@@ -87,6 +103,8 @@ def connect() -> None:
     for through in (Role.scopes.through, Role.permissions.through):
         m2m_changed.connect(role_link_changed, sender=through, dispatch_uid=f"django_apiaccess.{through.__name__}")
     m2m_changed.connect(parents_changed, sender=Role.parents.through, dispatch_uid="django_apiaccess.parents")
+    post_save.connect(generation_loaded, sender=Generation, dispatch_uid="django_apiaccess.generation")
+    pre_delete.connect(grant_deleted, sender=Grant, dispatch_uid="django_apiaccess.grant_deleted")
     user_model = get_user_model()
     for model in (Grant, user_model):
         for signal in (post_save, post_delete):

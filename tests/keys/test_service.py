@@ -257,7 +257,7 @@ def test_of_two_rotations_at_once_one_is_told_of_the_other(ann, make_key, operat
         made.append(service.rotate(issued.key, by=operator))
         return current
 
-    first = service.APIKeySecret.objects.current().__class__.first
+    first = APIKeySecret.objects.current().__class__.first
     monkeypatch.setattr("django.db.models.query.QuerySet.first", lambda queryset: overtaken(first(queryset)))
     with pytest.raises(Conflict, match="Nothing was done"):
         service.rotate(issued.key, by=operator)
@@ -561,3 +561,11 @@ def test_where_a_request_comes_from_is_in_the_event(ann, rf):
         "/keys/",
         "r-1",
     )
+
+
+def test_a_key_that_goes_with_its_principal_leaves_an_event(ann, make_key):
+    key = make_key(ann, "docs:read").key
+    pk = key.pk
+    ann.delete()
+    gone = Event.objects.get(action="key.deleted")
+    assert (gone.target_id, gone.target_label, gone.actor_kind) == (str(pk), "test", "system")

@@ -339,3 +339,17 @@ def test_a_permission_that_is_deleted_leaves_the_roles_that_had_it(make_role):
     assert current_policy().role("plain").permissions == {"auth.view_user"}
     Permission.objects.get(codename="view_user").delete()
     assert current_policy().role("plain").permissions == frozenset()
+
+
+def test_a_grant_that_goes_with_its_holder_leaves_an_event(make_user, operator):
+    ann = make_user("ann", "docs:read")
+    ann.delete()
+    taken = Event.objects.get(action="grant.taken")
+    assert (taken.actor_kind, taken.details["right"]) == ("system", "scope docs:read")
+
+
+def test_a_grant_that_is_taken_leaves_one_event(make_user, operator):
+    ann = make_user("ann", "docs:read")
+    service.ungrant(ann.apiaccess_grants.all(), by=operator, reason="moved")
+    assert Event.objects.get(action="grant.taken").reason == "moved"
+    assert not ann.apiaccess_grants.exists()

@@ -33,6 +33,20 @@ def managing_key(by: Actor) -> APIKey | None:
     return via
 
 
+def issuing_key(by: Actor) -> APIKey | None:
+    """The key with which the actor issues another one.
+
+    Raises `NotHeld` for a key with a rate: each key that it made would be counted apart, and together they would do more than it may.
+    """
+    via = managing_key(by)
+    if via is not None and via.rate:
+        raise NotHeld(
+            "A key with a rate issues no keys: each would have that rate for itself. Ask a person for one.",
+            field="rate",
+        )
+    return via
+
+
 def reachable(keys: Iterable[APIKey], by: Actor) -> list[APIKey]:
     """Those of `keys` that an API caller may touch: a key reaches itself, and keys that can do no more than it can."""
     access = by.access

@@ -79,7 +79,7 @@ def issue(
     Raises `UnknownName`, `NotHeld` (a scope that the principal or the actor does not hold now), `InvalidChange`.
     """
     bump(Generation.CREDENTIALS)  # also the lock: a key that asks is revoked before, or with the new one after
-    via = bounds.managing_key(by)
+    via = bounds.issuing_key(by)
     key = APIKey(
         name=name.strip(),
         principal=principal,

@@ -370,7 +370,6 @@ def parent(ann, make_key):
         name="parent",
         networks="203.0.113.0/24",
         origins="https://shop.example",
-        rate="5/min",
         expires_at=timezone.now() + timedelta(days=10),
     )
 
@@ -378,8 +377,15 @@ def parent(ann, make_key):
 def test_a_key_that_a_key_asked_for_is_bound_as_that_one_is(ann, parent, caller):
     child = service.issue(principal=ann, name="child", scopes=["docs:read"], by=caller(parent)).key
     assert child.issued_via == parent.key
-    assert (child.networks, child.origins, child.rate) == ("203.0.113.0/24", "https://shop.example", "5/min")
+    assert (child.networks, child.origins) == ("203.0.113.0/24", "https://shop.example")
     assert child.expires_at == parent.key.expires_at
+
+
+def test_a_key_with_a_rate_issues_no_keys_that_would_have_it_again(ann, make_key, caller):
+    rated = make_key(ann, "docs:read", rate="5/min")
+    with pytest.raises(NotHeld, match="Ask a person"), transaction.atomic():
+        service.issue(principal=ann, name="child", scopes=["docs:read"], by=caller(rated))
+    service.rotate(rated.key, by=caller(rated))
 
 
 def test_it_may_be_bound_more_tightly_and_not_less(ann, parent, caller):
@@ -466,13 +472,14 @@ def test_not_even_its_owner_widens_a_key_beyond_the_one_that_asked_for_it(ann, p
     child.refresh_from_db()
     service.change(child, by=owner, networks="", origins="", rate="", expires_at=None, scopes=["docs:write"])
     child.refresh_from_db()
-    assert (child.networks, child.origins, child.rate) == ("203.0.113.0/24", "https://shop.example", "5/min")
+    assert (child.networks, child.origins) == ("203.0.113.0/24", "https://shop.example")
     assert child.expires_at == parent.key.expires_at
     assert child.scopes == parse("docs:write")
 
 
-def test_a_key_does_not_free_itself(ann, parent, caller):
+def test_a_key_does_not_free_itself(ann, parent, caller, operator):
     by = caller(parent)
+    service.change(parent.key, by=operator, rate="5/min")
     service.change(parent.key, by=by, networks="", origins="", rate="", expires_at=None)
     parent.key.refresh_from_db()
     assert (parent.key.networks, parent.key.origins, parent.key.rate) == (

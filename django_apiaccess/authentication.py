@@ -12,12 +12,12 @@ from .authn.client import RequestClient, where_of
 from .conf import access_settings
 from .core.access import Access, CredentialRef
 from .core.reasons import Reason
-from .edge import raise_answer
+from .edge import RateLimited, raise_answer
 from .events.later import refused_later
 from .events.record import refused
 from .events.source import Actor, Where
 from .events.tags import Action
-from .exceptions import InvalidCredential
+from .exceptions import InvalidCredential, IssuerUnavailable, TooManyFailures
 from .permissions import guard_problem
 from .roles.rights import access_of_user
 
@@ -52,6 +52,14 @@ class AccessAuthentication(BaseAuthentication):
         return access.principal, access
 
     def _access(self, request: Request) -> Access | None:
+        try:
+            return self._verified(request)
+        except TooManyFailures as error:
+            raise RateLimited(error.wait, "Too many failed attempts.", "too_many_failures") from None
+        except IssuerUnavailable:
+            raise_answer(responses.ISSUER_UNAVAILABLE)
+
+    def _verified(self, request: Request) -> Access | None:
         http = request._request
         presented = header.presented(http.META) if self.only != "session" else None
         if presented is None:
@@ -120,3 +128,15 @@ class SessionAuthentication(AccessAuthentication):
     """Django sessions only, with CSRF protection; `request.auth` is an unscoped `Access`."""
 
     only = "session"
+
+
+class JWTAuthentication(AccessAuthentication):
+    """JWT access tokens only: our own, and those of `TRUSTED_ISSUERS`."""
+
+    only = "jwt"
+
+
+class BasicAuthentication(AccessAuthentication):
+    """User name and password with each request (RFC 7617) only."""
+
+    only = "basic"

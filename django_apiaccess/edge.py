@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Never
 
-from rest_framework.exceptions import APIException, AuthenticationFailed, NotAuthenticated, PermissionDenied
+from rest_framework.exceptions import APIException, AuthenticationFailed, NotAuthenticated, PermissionDenied, Throttled
+from rest_framework.request import Request
 
-from .authn.responses import NOT_AUTHENTICATED, Answer
+from .authn.responses import INSECURE, NOT_AUTHENTICATED, Answer
+from .conf import access_settings
 
 
 class _Challenge:
@@ -63,3 +66,18 @@ def raise_answer(answer: Answer) -> Never:
     if answer.status == 401:
         raise CredentialMissing(answer) if answer is NOT_AUTHENTICATED else CredentialRefused(answer)
     raise AccessRefused(answer) if answer.status == 403 else RequestRefused(answer)
+
+
+def refuse_insecure(request: Request) -> None:
+    """Refuse a request with a secret in it that came over plain HTTP, before looking at it (`REQUIRE_TLS`)."""
+    if access_settings.REQUIRE_TLS and not request._request.is_secure():
+        raise_answer(INSECURE)
+
+
+class RateLimited(Throttled):
+    """429 with the body of every other refusal. `wait` is in seconds."""
+
+    def __init__(self, wait: float, what: str, code: str = "rate_limited") -> None:
+        super().__init__(wait)
+        self.wait = max(1, math.ceil(wait))
+        self.detail: Any = {"detail": f"{what} Try again in {self.wait} seconds.", "code": code}

@@ -22,4 +22,17 @@ def protected_resource(request: HttpRequest) -> JsonResponse:
     return JsonResponse({name: value for name, value in document.items() if value})
 
 
-urlpatterns = [path("oauth-protected-resource", protected_resource, name="apiaccess-protected-resource")]
+@require_safe
+def jwks(request: HttpRequest) -> JsonResponse:
+    """The public keys that verify our access tokens, next ones included (RFC 7517)."""
+    from .tokens.ring import JWKS_MAX_AGE, ring
+
+    answer = JsonResponse({"keys": ring.jwks()})
+    answer["Cache-Control"] = f"public, max-age={int(JWKS_MAX_AGE.total_seconds())}"
+    return answer
+
+
+urlpatterns = [
+    path("jwks.json", jwks, name="apiaccess-jwks"),
+    path("oauth-protected-resource", protected_resource, name="apiaccess-protected-resource"),
+]

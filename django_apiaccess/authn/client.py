@@ -52,6 +52,10 @@ class RequestClient(Client):
         object.__setattr__(self, "_http", http)
 
     @property
+    def request(self) -> Any:
+        return self._http
+
+    @property
     def where(self) -> Where:
         return where_of(self._http)
 

@@ -67,7 +67,7 @@ def _in_authorization(authorization: str) -> Presented | None:
     return Presented(scheme, _checked(value))
 
 
-SCHEMES: Final = frozenset({"api-key", "bearer", "token"})
+SCHEMES: Final = frozenset({"api-key", "bearer", "token", "basic"})
 """The schemes that are ours to judge. Others are left to the project's other authenticators."""
 
 

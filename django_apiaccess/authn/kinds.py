@@ -6,7 +6,7 @@ To add one: a folder with a class of this contract in `credential.py`, its dotte
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final, Protocol
 
@@ -34,6 +34,8 @@ class Client:
 
     where: Where
     origin: str = ""
+    request: Any = field(default=None, repr=False, compare=False)
+    """The Django request, for what must hand it on (password back-ends)."""
 
     @property
     def address(self) -> str | None:
@@ -54,7 +56,11 @@ class CredentialKind(Protocol):
         """The access that the credential gives. Raises `InvalidCredential`."""
 
 
-KINDS: Final[dict[str, str]] = {"api_key": "django_apiaccess.keys.credential.APIKeyKind"}
+KINDS: Final[dict[str, str]] = {
+    "api_key": "django_apiaccess.keys.credential.APIKeyKind",
+    "jwt": "django_apiaccess.tokens.credential.JWTKind",
+    "basic": "django_apiaccess.passwords.credential.BasicKind",
+}
 """Header kinds by name, in the order in which they are asked. A session is no header: `authentication` knows it."""
 
 

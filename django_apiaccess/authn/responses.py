@@ -50,6 +50,7 @@ def invitation(**bearer: str) -> str:
 NOT_AUTHENTICATED: Final = Answer(
     401, "not_authenticated", "Send a credential: Authorization: Api-Key <key>.", invitation()
 )
+INVALID_LOGIN: Final = Answer(401, "invalid_credential", "The user name or the password is not right.", invitation())
 INVALID: Final = Answer(
     401,
     "invalid_credential",
@@ -79,6 +80,9 @@ INSECURE: Final = Answer(
 )
 NETWORK: Final = Answer(403, "network_not_allowed", "This credential may not be used from this address.")
 ORIGIN: Final = Answer(403, "origin_not_allowed", "This credential may not be used from this origin.")
+ISSUER_UNAVAILABLE: Final = Answer(
+    503, "issuer_unavailable", "The issuer of this token cannot be reached to verify it. Try again in a moment."
+)
 CSRF: Final = Answer(403, "csrf_failed", "The CSRF token is missing or wrong.")
 
 BY_REASON: Final[dict[Reason, Answer]] = {

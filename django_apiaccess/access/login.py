@@ -1,0 +1,31 @@
+"""Logging in: where passwords, second factors and token sessions meet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.utils import timezone
+
+from ..authn.client import where_of
+from ..exceptions import MFARequired
+from ..passwords.credential import has_second_factor
+from ..passwords.service import check_password
+from ..tokens import service as tokens
+
+
+def log_in(
+    request: Any, *, username: str, password: str, scopes: Iterable[str] | None = None, device: str = ""
+) -> tokens.Tokens:
+    """A token session for the account whose password this is.
+
+    Raises `InvalidCredential`, `TooManyFailures`, `MFARequired` (a password alone does not do for this account), `InvalidGrant`,
+    `UnknownName`.
+    """
+    known = tokens.known_from(username, where_of(request).address)
+    user = check_password(request, username, password, known=known)
+    if has_second_factor(user):
+        raise MFARequired(user)
+    wanted = tokens.requested_scopes(user, scopes)
+    proof = tokens.Proof(("pwd",), "aal1", timezone.now())
+    return tokens.begin(user, proof=proof, where=where_of(request), scopes=wanted, device=device)

@@ -1,0 +1,69 @@
+"""What a token of ours is good for (RFC 7662 section 2.2). Whatever is not active says only that."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from ..authn.kinds import Client, Presented
+from ..conf import access_settings
+from ..core import secrets
+from ..core.access import Access
+from ..core.scopes import dump
+from ..events.source import Where
+from ..exceptions import InvalidCredential
+from . import service
+from .credential import JWTKind
+
+INACTIVE: Final[dict[str, Any]] = {"active": False}
+
+
+def session_of_access_token(text: str, where: Where) -> str | None:
+    """The `sid` of a valid access token of ours."""
+    presented = Presented("bearer", text)
+    kind = JWTKind()
+    if not kind.recognises(presented):
+        return None
+    try:
+        return kind.authenticate_own(presented, Client(where)).session_id
+    except InvalidCredential:
+        return None
+
+
+def introspect(text: str, where: Where) -> dict[str, Any]:
+    """The introspection answer for an access or a refresh token of ours. Foreign tokens are inactive here."""
+    if secrets.split(text, service.REFRESH_PREFIX) is not None:
+        session = service.session_of_refresh_token(text)
+        if session is None:
+            return INACTIVE
+        return {
+            "active": True,
+            "scope": dump(session.scope),
+            "client_id": session.client_id,
+            "username": session.user.get_username(),
+            "sub": str(session.user_id),
+            "iss": access_settings.ISSUER,
+            "exp": int(session.expires_at.timestamp()),
+        }
+    kind = JWTKind()
+    presented = Presented("bearer", text)
+    if not kind.recognises(presented):
+        return INACTIVE
+    try:
+        access: Access = kind.authenticate_own(presented, Client(where))
+    except InvalidCredential:
+        return INACTIVE
+    return {
+        "active": True,
+        "scope": dump(access.scopes),
+        "client_id": access.client_id,
+        "username": access.principal.get_username(),
+        "token_type": "Bearer",
+        "sub": str(access.principal.pk),
+        "iss": access_settings.ISSUER,
+        "aud": access_settings.AUDIENCE,
+        "exp": int(access.expires_at.timestamp()) if access.expires_at else None,
+        "sid": access.session_id,
+        "amr": list(access.amr),
+        "acr": access.acr,
+        "auth_time": int(access.auth_time.timestamp()) if access.auth_time else None,
+    }

@@ -5,8 +5,7 @@ from __future__ import annotations
 from django.urls import include, path
 from rest_framework.routers import SimpleRouter
 
-from .access.login_views import TokenView
-from .access.views import MeView
+from .access.views import MeView, TokenView
 from .keys.views import APIKeyViewSet
 from .tokens.views import IntrospectView, RefreshView, RevokeView, SessionViewSet
 

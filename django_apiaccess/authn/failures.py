@@ -1,8 +1,8 @@
 """Failed attempts, counted by account and by network, with a delay that grows.
 
 An attempt is charged *before* the secret is checked and paid back when it was right: twenty parallel guesses count as twenty. The counters
-are rows, changed by conditional updates: exact for any number of workers. An account's bucket is named by what was typed, so it tells nothing
-of whether the account exists. IPv6 counts by /64: a subscriber has that many addresses (ASVS 6.3.1, NIST SP 800-63B-4 section 3.2.2).
+are rows, changed by conditional updates: exact for any number of workers. An account's bucket is named by what was typed, so it tells
+nothing of whether the account exists. IPv6 counts by /64: a subscriber has that many addresses (ASVS 6.3.1, NIST SP 800-63B-4 section 3.2.2).
 """
 
 from __future__ import annotations

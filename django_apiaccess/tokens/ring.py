@@ -151,7 +151,7 @@ def rotate(*, by: Actor, algorithm: str | None = None, now: bool = False) -> tup
     Two workers that rotate at once make one key. Returns the key and whether this call made it.
     """
     moment = timezone.now()
-    newest = SigningKey.objects.order_by("-number").first()
+    newest: SigningKey | None = SigningKey.objects.order_by("-number").first()
     if newest is not None and newest.signs_from > moment and not now:
         return newest, False
     number = 1 if newest is None else newest.number + 1

@@ -142,6 +142,38 @@ def _lockout(value: Any) -> str | None:
     )
 
 
+def _on_cleartext(value: Any) -> str | None:
+    return None if value in ON_CLEARTEXT else "must be 'reject' or 'revoke'"
+
+
+ON_CLEARTEXT: Final = ("reject", "revoke")
+
+
+def _legacy_jwt(value: Any) -> str | None:
+    if not isinstance(value, Mapping):
+        return "must be a dict, as {'ALGORITHM': 'HS256', 'SIGNING_KEY': '...', 'ACCEPT_UNTIL': '2027-01-31', 'SCOPES': 'all'}"
+    unknown = sorted(set(value) - LEGACY_JWT_DEFAULTS.keys())
+    return f"knows no entry {unknown[0]!r}; entries: {', '.join(sorted(LEGACY_JWT_DEFAULTS))}" if unknown else None
+
+
+LEGACY_JWT_DEFAULTS: Final[dict[str, Any]] = {
+    "ALGORITHM": None,
+    "SIGNING_KEY": None,
+    "VERIFYING_KEY": None,
+    "AUDIENCE": None,
+    "ISSUER": None,
+    "USER_ID_CLAIM": "user_id",
+    "USER_ID_FIELD": "id",
+    "TOKEN_TYPE_CLAIM": "token_type",
+    "JTI_CLAIM": "jti",
+    "PASSWORD_CLAIM": None,
+    "ACCEPT_UNTIL": None,
+    "SCOPES": None,
+    "ACCESS_TOKEN_LIFETIME": "24h",
+    "REFRESH_TOKEN_LIFETIME": "90d",
+    "LEEWAY": "10s",
+}
+"""By what tokens that simplejwt made are recognised; `contrib.simplejwt` reads it."""
 SIGNING_ALGORITHMS: Final = ("EdDSA", "ES256", "RS256", "PS256")
 LOCKOUT_DEFAULTS: Final[dict[str, Any]] = {
     "ACCOUNT_FREE": 5,
@@ -161,6 +193,7 @@ SETTINGS: Final[dict[str, Setting]] = {
         Setting("PEPPERS", (), _peppers),
         Setting("CREDENTIALS", ("api_key", "jwt", "session"), _credentials),
         Setting("REQUIRE_TLS", False, _boolean),
+        Setting("ON_CLEARTEXT", "reject", _on_cleartext),
         Setting("TRUSTED_PROXIES", (), _networks),
         Setting("CACHE_SECONDS", 0, _seconds),
         Setting("GENERATION_SECONDS", 1, _seconds),
@@ -175,6 +208,7 @@ SETTINGS: Final[dict[str, Setting]] = {
         Setting("REFRESH_GRACE", "10s", _duration_complaint),
         Setting("SESSIONS_PER_USER", 20, _count),
         Setting("TRUSTED_ISSUERS", (), _issuers),
+        Setting("LEGACY_JWT", {}, _legacy_jwt),
         Setting("LOCKOUT", {}, _lockout),
         Setting("NOTIFIER", "django_apiaccess.notifications.send_email", _text),
         Setting("EVENTS", {}, _events),
@@ -194,6 +228,11 @@ def _get(name: str) -> Any:
 
 def _entry(name: str, defaults: Mapping[str, Any], entry: str) -> Any:
     return {**defaults, **_get(name)}[entry]
+
+
+def of_another_package(name: str) -> Any:
+    """A setting of the package that a project is coming from, as SIMPLE_JWT; None when there is none."""
+    return getattr(django_settings, name, None)
 
 
 class AccessSettings:
@@ -255,8 +294,28 @@ class AccessSettings:
         return bool(_get("REQUIRE_TLS"))
 
     @cached_property
+    def ON_CLEARTEXT(self) -> str:
+        """With REQUIRE_TLS, what becomes of a credential that came over plain HTTP: "reject" it, or also "revoke" it."""
+        return str(_get("ON_CLEARTEXT"))
+
+    @property
+    def debug(self) -> bool:
+        """Whether the project runs in DEBUG."""
+        return bool(django_settings.DEBUG)
+
+    @property
+    def proxy_ssl_header(self) -> tuple[str, str] | None:
+        """Django's SECURE_PROXY_SSL_HEADER: the header (as META names it) and its value for HTTPS."""
+        return django_settings.SECURE_PROXY_SSL_HEADER or None
+
+    @property
+    def session_cookie(self) -> str:
+        """The name of the cookie of Django's sessions."""
+        return str(django_settings.SESSION_COOKIE_NAME)
+
+    @cached_property
     def TRUSTED_PROXIES(self) -> tuple[IPNetwork, ...]:
-        """Networks of the reverse proxies whose X-Forwarded-For is believed (ASVS 4.1.3)."""
+        """Networks of the reverse proxies whose X-Forwarded-* and Forwarded headers are believed (ASVS 4.1.3)."""
         proxies = _get("TRUSTED_PROXIES")
         return parse_networks(" ".join(proxies)) if proxies else ()
 
@@ -325,6 +384,12 @@ class AccessSettings:
     def TRUSTED_ISSUERS(self) -> tuple[Mapping[str, Any], ...]:
         """Other authorization servers whose access tokens are accepted; see `tokens.issuers.TrustedIssuer`."""
         return tuple(_get("TRUSTED_ISSUERS"))
+
+    @cached_property
+    def LEGACY_JWT(self) -> Mapping[str, Any]:
+        """By what tokens of simplejwt are recognised while they still live; empty: none is accepted."""
+        value = _get("LEGACY_JWT")
+        return {**LEGACY_JWT_DEFAULTS, **value} if value else {}
 
     @cached_property
     def LOCKOUT_ACCOUNT_FREE(self) -> int:

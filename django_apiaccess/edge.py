@@ -8,7 +8,9 @@ from typing import Any, Never
 from rest_framework.exceptions import APIException, AuthenticationFailed, NotAuthenticated, PermissionDenied, Throttled
 from rest_framework.request import Request
 
-from .authn.responses import INSECURE, NOT_AUTHENTICATED, Answer
+from .authn.client import is_secure
+from .authn.metadata import metadata_url
+from .authn.responses import INSECURE, NOT_AUTHENTICATED, Answer, challenges_of
 from .conf import access_settings
 
 
@@ -16,10 +18,11 @@ class _Challenge:
     """DRF overwrites `auth_header` of a 401 with the first authenticator's challenge; ours is more precise and stays."""
 
     answer: Answer
+    metadata = ""
 
     @property
     def auth_header(self) -> str:
-        return self.answer.challenge
+        return challenges_of(self.answer, self.metadata)
 
     @auth_header.setter
     def auth_header(self, value: str) -> None:
@@ -36,14 +39,16 @@ class _Answered(_Challenge):
 class CredentialRefused(_Answered, AuthenticationFailed):
     """401: the credential is refused."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: Answer, metadata: str = "") -> None:
+        self.metadata = metadata
         self._fill(answer)
 
 
 class CredentialMissing(_Answered, NotAuthenticated):
     """401: there is no credential."""
 
-    def __init__(self, answer: Answer = NOT_AUTHENTICATED) -> None:
+    def __init__(self, answer: Answer = NOT_AUTHENTICATED, metadata: str = "") -> None:
+        self.metadata = metadata
         self._fill(answer)
 
 
@@ -61,16 +66,19 @@ class RequestRefused(_Answered, APIException):
         self._fill(answer)
 
 
-def raise_answer(answer: Answer) -> Never:
-    """Raise the DRF exception that gives `answer`."""
+def raise_answer(answer: Answer, request: Any = None) -> Never:
+    """Raise the DRF exception that gives `answer`; the challenge of a 401 to `request` says where the API describes itself."""
     if answer.status == 401:
-        raise CredentialMissing(answer) if answer is NOT_AUTHENTICATED else CredentialRefused(answer)
+        metadata = "" if request is None else metadata_url(request)
+        raise (
+            CredentialMissing(answer, metadata) if answer is NOT_AUTHENTICATED else CredentialRefused(answer, metadata)
+        )
     raise AccessRefused(answer) if answer.status == 403 else RequestRefused(answer)
 
 
 def refuse_insecure(request: Request) -> None:
     """Refuse a request with a secret in it that came over plain HTTP, before looking at it (`REQUIRE_TLS`)."""
-    if access_settings.REQUIRE_TLS and not request._request.is_secure():
+    if access_settings.REQUIRE_TLS and not is_secure(request._request):
         raise_answer(INSECURE)
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from django.contrib.auth.signals import user_logged_in
 from django.utils import timezone
 
 from ..authn.client import where_of
 from ..exceptions import MFARequired
-from ..passwords.credential import has_second_factor
+from ..passwords.factors import has_second_factor
 from ..passwords.service import check_password
 from ..tokens import service as tokens
 
@@ -22,10 +23,11 @@ def log_in(
     Raises `InvalidCredential`, `TooManyFailures`, `MFARequired` (a password alone does not do for this account), `InvalidGrant`,
     `UnknownName`.
     """
-    known = tokens.known_from(username, where_of(request).address)
-    user = check_password(request, username, password, known=known)
+    user = check_password(request, username, password)
     if has_second_factor(user):
         raise MFARequired(user)
     wanted = tokens.requested_scopes(user, scopes)
     proof = tokens.Proof(("pwd",), "aal1", timezone.now())
-    return tokens.begin(user, proof=proof, where=where_of(request), scopes=wanted, device=device)
+    begun = tokens.begin(user, proof=proof, where=where_of(request), scopes=wanted, device=device)
+    user_logged_in.send_robust(sender=type(user), request=request, user=user)
+    return begun

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Final
 
 from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.utils import html
 from rest_framework.views import APIView
 
 from ..authentication import AccessAuthentication
@@ -16,8 +17,10 @@ from ..core.requirement import AUTHENTICATED
 from ..exceptions import InvalidCredential, InvalidGrant, MFARequired, TooManyFailures, UnknownName
 from ..permissions import HasAccess, access_of
 from ..throttling import AccessRateThrottle
+from ..tokens import cookies
+from ..tokens.endpoint import INVALID_REQUEST, TokenEndpoint, refusal
 from ..tokens.serializers import LoginSerializer
-from ..tokens.views import TokenEndpoint, answer_with, refusal
+from ..tokens.views import answer_with
 from .login import log_in
 
 
@@ -95,13 +98,16 @@ class TokenView(TokenEndpoint):
         serializer = LoginSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         data = serializer.validated_data
+        cookie = data["delivery"] == "cookie"
+        if cookie and html.is_html_input(request.data):
+            return refusal(INVALID_REQUEST, FORM_WANTS_COOKIE, status.HTTP_400_BAD_REQUEST)
         try:
             tokens = log_in(
                 request._request,
                 username=data["username"],
                 password=data["password"],
                 scopes=data.get("scope"),
-                device=data.get("device") or request.META.get("HTTP_USER_AGENT", ""),
+                device=data.get("device") or device_of(request),
             )
         except TooManyFailures as error:
             return too_many(error)
@@ -112,7 +118,18 @@ class TokenView(TokenEndpoint):
             return refusal("mfa_required", "This account asks for a second factor.", status.HTTP_403_FORBIDDEN)
         except (InvalidGrant, UnknownName) as error:
             return refusal("invalid_scope", str(error), status.HTTP_400_BAD_REQUEST)
-        return answer_with(tokens, request, cookie=data["delivery"] == "cookie")
+        if cookie:
+            cookies.new_csrf_token(request._request)
+        return answer_with(tokens, request, cookie=cookie)
+
+
+FORM_WANTS_COOKIE: Final = "The cookie is for JSON requests: any other site could send a form and log its visitors in."
+
+
+def device_of(request: Request) -> str:
+    """What the client says that it is, fit for a list and a database."""
+    told = str(request.META.get("HTTP_USER_AGENT", ""))
+    return "".join(char for char in told if char.isprintable())[:150]
 
 
 def too_many(error: TooManyFailures) -> Response:

@@ -58,10 +58,13 @@ class CredentialKind(Protocol):
 
 KINDS: Final[dict[str, str]] = {
     "api_key": "django_apiaccess.keys.credential.APIKeyKind",
+    "legacy_jwt": "django_apiaccess.contrib.simplejwt.credential.LegacyJWTKind",
     "jwt": "django_apiaccess.tokens.credential.JWTKind",
     "basic": "django_apiaccess.passwords.credential.BasicKind",
 }
-"""Header kinds by name, in the order in which they are asked. A session is no header: `authentication` knows it."""
+"""Header kinds by name, in the order in which they are asked. A session is no header: `authentication` knows it. `legacy_jwt` is nothing
+that a project lists: it comes with `jwt` where the setting `LEGACY_JWT` is made.
+"""
 
 
 @lru_cache(maxsize=8)
@@ -71,7 +74,10 @@ def _enabled(names: tuple[str, ...]) -> tuple[CredentialKind, ...]:
 
 def enabled_kinds() -> tuple[CredentialKind, ...]:
     """The header kinds that the project enabled, in order."""
-    return _enabled(access_settings.CREDENTIALS)
+    names = access_settings.CREDENTIALS
+    if access_settings.LEGACY_JWT and "jwt" in names:
+        names = (*names, "legacy_jwt")
+    return _enabled(names)
 
 
 def kind(name: str) -> Any:

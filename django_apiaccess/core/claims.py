@@ -12,7 +12,12 @@ from .compact import TokenFormatError
 
 PRINTABLE: Final = re.compile(r"[!-~]{1,255}")
 SCOPE: Final = re.compile(r"[!#-\[\]-~]+(?: [!#-\[\]-~]+)*")
+LATEST: Final = 10**12
+"""In seconds since 1970: beyond every calendar."""
 TOKEN_TYPES: Final = frozenset({"at+jwt"})
+ONLY_IN_OTHER_TOKENS: Final = ("nonce", "at_hash", "c_hash", "s_hash", "events", "cnf")
+"""Claims of ID tokens (OpenID Connect Core), of logout and security event tokens (RFC 8417), and of tokens that are bound to a key which we
+do not ask for (RFC 7800): a bearer token with one of them is none (RFC 8725 section 3.12)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +35,8 @@ class Expectation:
 def check(typ: str, claims: dict[str, Any], expected: Expectation, now: float) -> None:
     """Raise `TokenFormatError` with the first thing that is wrong."""
     if typ not in expected.types:
-        raise TokenFormatError(f"typ {typ or 'missing'} is not accepted here")
+        raise TokenFormatError(f"typ {ascii(typ[:40]) if typ else 'missing'} is not accepted here")
+    check_kind(claims)
     missing = [name for name in expected.required if name not in claims]
     if missing:
         raise TokenFormatError(f"claim {missing[0]} is missing")
@@ -44,6 +50,17 @@ def check(typ: str, claims: dict[str, Any], expected: Expectation, now: float) -
     if scope != "" and not (isinstance(scope, str) and SCOPE.fullmatch(scope)):
         raise TokenFormatError("scope is not a list of words separated by single spaces")
     check_times(claims, expected, now)
+
+
+def check_kind(claims: dict[str, Any]) -> None:
+    """Refuse what the same keys sign for other ends: ID, refresh and logout tokens. Providers that give all of them the header `typ: JWT`
+    say it in the claims: Keycloak in `typ`, Amazon Cognito in `token_use`.
+    """
+    foreign = next((name for name in ONLY_IN_OTHER_TOKENS if name in claims), None)
+    if foreign is not None:
+        raise TokenFormatError(f"a token with {foreign} is no bearer access token")
+    if claims.get("typ", "Bearer") != "Bearer" or claims.get("token_use", "access") != "access":
+        raise TokenFormatError("the claims say that it is no access token")
 
 
 def check_audience(audience: Any, wanted: Collection[str]) -> None:
@@ -68,6 +85,8 @@ def check_times(claims: dict[str, Any], expected: Expectation, now: float) -> No
         raise TokenFormatError("exp is too far away")
     if nbf is not None and now < nbf - leeway:
         raise TokenFormatError("not valid yet")
+    if nbf is not None and nbf > exp:
+        raise TokenFormatError("never valid: nbf is after exp")
     if iat is not None:
         if iat > now + leeway:
             raise TokenFormatError("issued in the future")
@@ -82,4 +101,6 @@ def number(claims: dict[str, Any], name: str) -> float | None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TokenFormatError(f"{name} is no number")
+    if not -LATEST < value < LATEST:  # NaN is not between either
+        raise TokenFormatError(f"{name} is no moment")
     return float(value)

@@ -102,10 +102,11 @@ def _object(raw: bytes, what: str) -> dict[str, Any]:
             parse_int=_short,
         )
     except (ValueError, RecursionError) as error:
-        raise TokenFormatError(f"the {what}: {error}") from None
+        problem = "nested too deep" if isinstance(error, RecursionError) else str(error).partition(":")[0]
+        raise TokenFormatError(f"the {what}: {problem}") from None
     if not isinstance(value, dict):
         raise TokenFormatError(f"the {what} is no JSON object")
-    if _depth(value) > MAX_DEPTH:
+    if _deeper(value, MAX_DEPTH):
         raise TokenFormatError(f"the {what} is nested too deep")
     return value
 
@@ -136,9 +137,9 @@ def _short(text: str) -> int:
     return int(text)
 
 
-def _depth(value: Any) -> int:
-    if isinstance(value, dict):
-        return 1 + max(map(_depth, value.values()), default=0)
-    if isinstance(value, list):
-        return 1 + max(map(_depth, value), default=0)
-    return 0
+def _deeper(value: Any, allowed: int) -> bool:
+    """Whether `value` is nested deeper than `allowed`. Goes no deeper itself: what the parser took may be beyond our own stack."""
+    if isinstance(value, dict | list):
+        inner = value.values() if isinstance(value, dict) else value
+        return allowed == 0 or any(_deeper(item, allowed - 1) for item in inner)
+    return False

@@ -35,6 +35,8 @@ class Action(StrEnum):
     SIGNING_KEY_MADE = "signing_key.made"
     SIGNING_KEY_COMPROMISED = "signing_key.compromised"
     SIGNING_KEYS_RESEALED = "signing_keys.resealed"
+    IDENTITY_LINKED = "identity.linked"
+    IDENTITY_UNLINKED = "identity.unlinked"
     CREDENTIAL_REFUSED = "credential.refused"
     ACCESS_DENIED = "access.denied"
     CHANGE_REFUSED = "change.refused"

@@ -8,6 +8,7 @@ from django.contrib.auth import get_user_model
 
 from ..roles.principal import PRINCIPAL_COLUMNS, PrincipalRow
 from ..roles.statement import CompiledLookup, generations, grants_of, principal_columns
+from .factors import any_factor
 
 
 class UserColumns(NamedTuple):
@@ -19,6 +20,7 @@ class UserColumns(NamedTuple):
     group_grants: str | None
     policy_generation: int | None
     credentials_generation: int | None
+    has_second_factor: bool
     principal_values: tuple[Any, ...]
 
 
@@ -28,14 +30,15 @@ class UserRow(PrincipalRow, UserColumns):
     __slots__ = ()
 
 
-OWN_COLUMNS: Final = ("pk", "password", *PRINCIPAL_COLUMNS)
+OWN_COLUMNS: Final = ("pk", "password", *PRINCIPAL_COLUMNS, "apiaccess_has_factor")
 
 
 def user_query(username: str) -> Any:
     """The look-up as the ORM writes it; compiled once."""
     model = get_user_model()
     found = model._default_manager.filter(**{model.USERNAME_FIELD: username}).order_by()
-    return found.annotate(**grants_of("pk"), **generations()).values_list(*OWN_COLUMNS, *principal_columns())
+    annotated = found.annotate(**grants_of("pk"), **generations(), apiaccess_has_factor=any_factor("pk"))
+    return annotated.values_list(*OWN_COLUMNS, *principal_columns())
 
 
 _statements: dict[type, CompiledLookup] = {}

@@ -1,7 +1,9 @@
 """Passwords that proved right a moment ago, so that HTTP Basic does not pay for a slow hash at each request.
 
-Kept in the process, for seconds, under a key that only this process has: what is remembered is a MAC over the account, the password and the
-*stored hash*, so a changed password is forgotten at once, by every worker, and nothing here can be turned back into a password.
+Kept in the process, for seconds, under a key that only this process has: what is remembered is a MAC over account, network of the client,
+password and the *stored hash*, so a changed password is forgotten at once, by every worker, and nothing here can be turned back into a
+password. A wrong password from the same network makes the process forget the right one: whoever guesses beside its owner finds no way
+around the limits of `authn.failures`.
 """
 
 from __future__ import annotations
@@ -19,29 +21,37 @@ SIZE: Final = 10_000
 
 
 class PasswordMemory:
-    """Remembers MACs of right passwords."""
+    """Remembers, for an account and a network, the MAC of the password that proved right."""
 
     def __init__(self) -> None:
         self._key = os.urandom(32)
-        self._seen: OrderedDict[bytes, float] = OrderedDict()
+        self._seen: OrderedDict[bytes, tuple[float, bytes]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def mac(self, username: str, password: str, stored: str) -> bytes:
-        """What stands for a right password. Parts are length-prefixed, so that no two triples give the same text."""
-        parts = (part.encode(errors="surrogatepass") for part in (username, password, stored))
-        text = b"".join(len(part).to_bytes(8, "big") + part for part in parts)
+    def _mac(self, *parts: str) -> bytes:
+        """Parts are length-prefixed, so that no two lists of parts give the same text."""
+        encoded = (part.encode(errors="surrogatepass") for part in parts)
+        text = b"".join(len(part).to_bytes(8, "big") + part for part in encoded)
         return hmac.digest(self._key, text, hashlib.sha256)
 
-    def knows(self, mac: bytes) -> bool:
-        """Whether it was right within the last `SECONDS`."""
+    def knows(self, username: str, network: str, password: str, stored: str) -> bool:
+        """Whether it was right within the last `SECONDS`. When it was another one, that is forgotten."""
+        place = self._mac(username, network)
         with self._lock:
-            since = self._seen.get(mac)
-            return since is not None and time.monotonic() - since < SECONDS
+            found = self._seen.get(place)
+            if found is None:
+                return False
+            if time.monotonic() - found[0] < SECONDS and hmac.compare_digest(found[1], self._mac(password, stored)):
+                return True
+            del self._seen[place]
+            return False
 
-    def remember(self, mac: bytes) -> None:
+    def remember(self, username: str, network: str, password: str, stored: str) -> None:
+        """It has just proved right."""
+        place = self._mac(username, network)
         with self._lock:
-            self._seen[mac] = time.monotonic()
-            self._seen.move_to_end(mac)
+            self._seen[place] = (time.monotonic(), self._mac(password, stored))
+            self._seen.move_to_end(place)
             while len(self._seen) > SIZE:
                 self._seen.popitem(last=False)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from django.http import HttpRequest
-from django.middleware.csrf import get_token
+from django.middleware.csrf import get_token, rotate_token
 from rest_framework.authentication import CSRFCheck
 
 NAME: Final = "__Host-apiaccess_refresh"
@@ -35,5 +35,10 @@ def csrf_problem(request: HttpRequest) -> bool:
 
 
 def csrf_token(request: HttpRequest) -> str:
-    """A CSRF token for the answer; its cookie is set along."""
+    """A CSRF token for the answer; Django's CsrfViewMiddleware sets its cookie along."""
     return get_token(request)
+
+
+def new_csrf_token(request: HttpRequest) -> None:
+    """Forget the CSRF token from before the log-in, as Django's own log-in does: somebody else may know it."""
+    rotate_token(request)

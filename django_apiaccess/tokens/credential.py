@@ -24,9 +24,9 @@ from ..roles.policy import active_rights, current_policy
 from ..roles.rights import PrincipalRights, build_access, grant_rows
 from . import issuers
 from .lookup import SessionRow, load
+from .marks import password_unchanged
 from .remembered import RememberedToken, remembered
 from .ring import ring
-from .service import password_unchanged
 from .usage import usage
 
 KIND: Final = "jwt"
@@ -46,21 +46,25 @@ class JWTKind:
     def authenticate(self, presented: Presented, client: Client) -> Access:
         known = remembered.recall(presented.value)
         if known is not None:
-            return self._accept(known.row, known.claims, client)
+            access = self._accept(known.row, known.claims)
+            usage.record(known.row.session_id, client.address, timezone.now())
+            return access
         token = parsed(presented.value)
         issuer = token.claims.get("iss")
         if issuer == access_settings.ISSUER:
-            return self._own(presented.value, token, client)
+            row, access = self._own(presented.value, token)
+            usage.record(row.session_id, client.address, timezone.now())
+            return access
         return self._foreign(token, issuer if isinstance(issuer, str) else "")
 
-    def authenticate_own(self, presented: Presented, client: Client) -> Access:
-        """As `authenticate`, for tokens that we issued; others are refused."""
+    def inspect_own(self, presented: Presented) -> Access:
+        """As `authenticate`, for tokens that we issued; others are refused. It is no use of the session: its owner is not here."""
         token = parsed(presented.value)
         if token.claims.get("iss") != access_settings.ISSUER:
             raise InvalidCredential(Reason.UNTRUSTED_ISSUER, kind=KIND)
-        return self._own(presented.value, token, client)
+        return self._own(presented.value, token)[1]
 
-    def _own(self, text: str, token: CompactToken, client: Client) -> Access:
+    def _own(self, text: str, token: CompactToken) -> tuple[SessionRow, Access]:
         """Signature, claims, then the one statement: nothing of an unverified token reaches the database but a bounded `kid`."""
         key = ring.verifying_key(token.key_id)
         if key is None:
@@ -74,11 +78,11 @@ class JWTKind:
             raise InvalidCredential(Reason.UNKNOWN, "its session is gone", kind=KIND)
         if not ring.still_holds(token.key_id, row.signing_keys_generation):
             raise refusal(row, Reason.UNKNOWN_KEY, "its signing key is not trusted any more")
-        access = self._accept(row, token.claims, client)
+        access = self._accept(row, token.claims)
         remembered.keep(text, RememberedToken(row, token.claims), asked_at)
-        return access
+        return row, access
 
-    def _accept(self, row: SessionRow, claims: dict[str, Any], client: Client) -> Access:
+    def _accept(self, row: SessionRow, claims: dict[str, Any]) -> Access:
         """What is asked at every use, remembered or not."""
         now = timezone.now()
         if now.timestamp() >= claims["exp"] + LEEWAY.total_seconds():
@@ -93,7 +97,6 @@ class JWTKind:
             raise refusal(row, Reason.PRINCIPAL_INACTIVE)
         if not password_unchanged(row.password_mark, row.password):
             raise refusal(row, Reason.PASSWORD_CHANGED)
-        usage.record(row.session_id, client.address, now)
         return row.access(
             CredentialRef(KIND, row.sid, f"session {row.sid[:6]}"),
             granted=parse(str(claims.get("scope", ""))),
@@ -106,7 +109,7 @@ class JWTKind:
     def _foreign(self, token: CompactToken, issuer: str) -> Access:
         keys = issuers.key_set_of(issuer)
         if keys is None:
-            raise InvalidCredential(Reason.UNTRUSTED_ISSUER, kind=KIND)
+            raise InvalidCredential(Reason.UNTRUSTED_ISSUER, kind=KIND, foreign=True)
         key = keys.find(token.key_id, token.algorithm)
         if key is None:
             raise InvalidCredential(Reason.UNKNOWN_KEY, kind=KIND)
@@ -156,7 +159,7 @@ def parsed(text: str) -> CompactToken:
     try:
         return compact.parse(text)
     except TokenFormatError as error:
-        raise InvalidCredential(Reason.MALFORMED, str(error), kind=KIND) from None
+        raise InvalidCredential(Reason.MALFORMED, str(error), kind=KIND, foreign=True) from None
 
 
 def checked(token: CompactToken, expected: Expectation) -> None:

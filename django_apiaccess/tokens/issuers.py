@@ -6,110 +6,29 @@ for in that issuer's own set only. A foreign scope opens nothing unless the entr
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any, Final
 
 from django.utils.module_loading import import_string
 
 from ..conf import access_settings
-from ..core.claims import Expectation
 from ..core.outbound import FetchError, fetch_json
 from ..exceptions import IssuerUnavailable
 from . import jws
 from .models import LinkedIdentity
+from .trusted import TrustedIssuer
 
+logger: Final = logging.getLogger("django_apiaccess")
 FRESH_SECONDS: Final = 300.0
+STALE_SECONDS: Final = 86_400.0
+"""How long keys are used that could not be fetched anew: whoever silences the issuer keeps a withdrawn key alive no longer."""
 COOLDOWN_SECONDS: Final = 10.0
 """Between two fetches for unknown key ids, and after a failed one."""
 MAX_KEYS: Final = 50
-
-
-@dataclass(frozen=True, slots=True)
-class TrustedIssuer:
-    """One entry of `TRUSTED_ISSUERS`."""
-
-    issuer: str
-    audience: tuple[str, ...]
-    algorithms: tuple[str, ...]
-    jwks_uri: str | None
-    types: tuple[str, ...]
-    user: str
-    scopes: Mapping[str, str] | str
-    roles: Mapping[str, str] | str
-    client_claims: tuple[str, ...]
-    max_lifetime: timedelta
-    allow_private: bool = False
-    allow_http: bool = False
-
-    @classmethod
-    def read(cls, entry: Mapping[str, Any]) -> TrustedIssuer:
-        """From the setting. Raises `ValueError` that says what is wrong (a system check shows it)."""
-        unknown = set(entry) - FIELDS
-        if unknown:
-            raise ValueError(f"unknown entry {min(unknown)!r}; entries: {', '.join(sorted(FIELDS))}")
-        issuer, audience = entry.get("issuer"), entry.get("audience")
-        if not isinstance(issuer, str) or not issuer:
-            raise ValueError("'issuer' must be the issuer's exact iss")
-        audiences = (audience,) if isinstance(audience, str) else tuple(audience or ())
-        if not audiences or not all(isinstance(item, str) and item for item in audiences):
-            raise ValueError(
-                f"{issuer}: 'audience' must name this API as the issuer does; without it tokens for others would pass"
-            )
-        algorithms = tuple(entry.get("algorithms", ("RS256",)))
-        bad = [algorithm for algorithm in algorithms if algorithm not in jws.VERIFIABLE]
-        if bad or not algorithms:
-            raise ValueError(f"{issuer}: 'algorithms' must be among {', '.join(sorted(jws.VERIFIABLE))}")
-        allow_http = bool(entry.get("allow_http", False))
-        uri = entry.get("jwks_uri")
-        if uri is not None and not uri.startswith("https://") and not allow_http:
-            raise ValueError(f"{issuer}: 'jwks_uri' must be https")
-        if uri is None and not issuer.startswith("https://") and not allow_http:
-            raise ValueError(f"{issuer}: without 'jwks_uri' the issuer must be an https URL, for discovery")
-        return cls(
-            issuer=issuer,
-            audience=audiences,
-            algorithms=algorithms,
-            jwks_uri=uri,
-            types=tuple(kind.lower().removeprefix("application/") for kind in entry.get("types", ("at+jwt", "jwt"))),
-            user=entry.get("user", "linked"),
-            scopes=entry.get("scopes", {}),
-            roles=entry.get("roles", {}),
-            client_claims=tuple(entry.get("client_claims", ("client_id", "azp", "appid"))),
-            max_lifetime=entry.get("max_lifetime", timedelta(hours=24)),
-            allow_private=bool(entry.get("allow_private", False)),
-            allow_http=allow_http,
-        )
-
-    def expectation(self) -> Expectation:
-        return Expectation(
-            self.issuer,
-            self.audience,
-            self.types,
-            required=("iss", "aud", "sub", "exp"),
-            max_lifetime=self.max_lifetime,
-        )
-
-
-FIELDS: Final = frozenset(
-    [
-        "issuer",
-        "audience",
-        "algorithms",
-        "jwks_uri",
-        "types",
-        "user",
-        "scopes",
-        "roles",
-        "client_claims",
-        "max_lifetime",
-        "allow_private",
-        "allow_http",
-    ]
-)
 
 
 @dataclass(slots=True)
@@ -128,7 +47,7 @@ class KeySet:
         now = time.monotonic()
         if now - self.fetched_at >= FRESH_SECONDS or (self._pick(kid, algorithm) is None):
             self._fetch(now)
-        if self.fetched_at == float("-inf"):
+        if time.monotonic() - self.fetched_at >= STALE_SECONDS:
             raise IssuerUnavailable(self.issuer.issuer)
         return self._pick(kid, algorithm)
 
@@ -137,9 +56,11 @@ class KeySet:
         return fitting[0] if len(fitting) == 1 else None
 
     def _fetch(self, now: float) -> None:
-        if now - self.tried_at < COOLDOWN_SECONDS:
+        if self.keys and now - self.tried_at < COOLDOWN_SECONDS:
             return
-        if not self.lock.acquire(blocking=not self.keys):  # who has older keys does not wait for the network
+        if not self.lock.acquire(
+            blocking=not self.keys
+        ):  # who has no keys waits for who is asking; who has older ones does not
             return
         try:
             if now - self.tried_at < COOLDOWN_SECONDS:
@@ -148,8 +69,8 @@ class KeySet:
             options: Any = {"allow_private": self.issuer.allow_private, "allow_http": self.issuer.allow_http}
             self.keys = read_key_set(fetch_json(self._jwks_uri(options), **options), self.issuer.algorithms)
             self.fetched_at = now
-        except (FetchError, ValueError):
-            pass  # older keys stay good: an outage of the issuer is not one of ours
+        except (FetchError, ValueError) as error:  # older keys stay good: an outage of the issuer is not one of ours
+            logger.warning("The keys of the issuer %s could not be fetched: %s", self.issuer.issuer, error)
         finally:
             self.lock.release()
 
@@ -179,9 +100,9 @@ def read_key_set(document: Mapping[str, Any], algorithms: tuple[str, ...]) -> di
         if jws.PRIVATE_MEMBERS & entry.keys() or entry.get("kty") == "oct":
             raise ValueError("the set holds private or symmetric keys")
         kid = entry.get("kid")
-        if kid is not None and kid in seen:
-            raise ValueError(f"the set holds key id {kid!r} twice")
-        if isinstance(kid, str):
+        if kid is not None and (not isinstance(kid, str) or kid in seen):
+            raise ValueError(f"the set holds key id {kid!r} twice, or it is no text")
+        if kid is not None:
             seen.add(kid)
         for algorithm in (entry["alg"],) if "alg" in entry else algorithms:
             if algorithm in algorithms:
@@ -201,7 +122,13 @@ def key_set_of(issuer: str) -> KeySet | None:
         if entry.get("issuer") == issuer:
             known = _sets.get(issuer)
             if known is None or known[0] != entry:
-                known = _sets[issuer] = (dict(entry), KeySet(TrustedIssuer.read(entry)))
+                try:
+                    known = _sets[issuer] = (dict(entry), KeySet(TrustedIssuer.read(entry)))
+                except (
+                    ValueError
+                ):  # a system check says so too; a stranger's token must not be what makes it an error 500
+                    logger.exception("An entry of TRUSTED_ISSUERS is not usable: its tokens are refused")
+                    return None
             return known[1]
     return None
 
@@ -218,7 +145,7 @@ def user_for(issuer: TrustedIssuer, claims: Mapping[str, Any]) -> Any:
 def mapped_scopes(issuer: TrustedIssuer, claims: Mapping[str, Any]) -> frozenset[str]:
     """Our scopes for the token's (`scope`, `scp`, `permissions`): those that the entry maps."""
     if isinstance(issuer.scopes, str):
-        return frozenset(import_string(issuer.scopes)(claims))
+        return frozenset(import_string(issuer.scopes)(claims) or ())
     foreign: set[str] = set()
     for name in ("scope", "scp", "permissions"):
         foreign |= words(claims.get(name))
@@ -228,7 +155,7 @@ def mapped_scopes(issuer: TrustedIssuer, claims: Mapping[str, Any]) -> frozenset
 def mapped_roles(issuer: TrustedIssuer, claims: Mapping[str, Any]) -> frozenset[str]:
     """Our roles for the token's (`roles`, `groups`, Keycloak's `realm_access.roles`): those that the entry maps."""
     if isinstance(issuer.roles, str):
-        return frozenset(import_string(issuer.roles)(claims))
+        return frozenset(import_string(issuer.roles)(claims) or ())
     realm = claims.get("realm_access")
     foreign = words(claims.get("roles")) | words(claims.get("groups"))
     foreign |= words(realm.get("roles")) if isinstance(realm, dict) else set()

@@ -25,6 +25,11 @@ SMALLEST_RSA: Final = 2048
 KEY_TYPES: Final = {"EdDSA": "OKP", "ES256": "EC", "ES384": "EC"} | dict.fromkeys(
     ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"), "RSA"
 )
+CURVES: Final = {"EdDSA": "Ed25519", "ES256": "P-256", "ES384": "P-384"}
+ROCA_PRIMES: Final = (
+    3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97, 101, 103, 107, 109, 113, 127, 131, 137,
+    139, 149, 151, 157, 163, 167,
+)  # fmt: skip
 PRIVATE_MEMBERS: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 
 
@@ -57,9 +62,10 @@ def public_key(jwk: dict[str, Any], algorithm: str | None = None) -> VerifyingKe
     if PRIVATE_MEMBERS & jwk.keys():
         raise UnusableKey("the key holds private or symmetric members")
     alg = jwk.get("alg", algorithm)
-    if alg not in VERIFIABLE or (algorithm is not None and alg != algorithm):
+    if not isinstance(alg, str) or alg not in VERIFIABLE or (algorithm is not None and alg != algorithm):
         raise UnusableKey(f"algorithm {alg!r} is not accepted")
-    if jwk.get("use", "sig") != "sig" or "verify" not in jwk.get("key_ops", ["verify"]):
+    operations = jwk.get("key_ops", ["verify"])
+    if jwk.get("use", "sig") != "sig" or not isinstance(operations, list) or "verify" not in operations:
         raise UnusableKey("the key is not for signatures")
     if jwk.get("kty") != KEY_TYPES[alg]:
         raise UnusableKey(f"a key of type {jwk.get('kty')!r} does not fit {alg}")
@@ -68,11 +74,24 @@ def public_key(jwk: dict[str, Any], algorithm: str | None = None) -> VerifyingKe
         raise UnusableKey("kid is no text")
     try:
         key = jwt.get_algorithm_by_name(alg).from_jwk(jwk)
-    except (jwt.PyJWTError, ValueError, TypeError, KeyError) as error:
+    except (jwt.PyJWTError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise UnusableKey(str(error)) from None
-    if alg.startswith(("RS", "PS")) and key.key_size < SMALLEST_RSA:
-        raise UnusableKey(f"an RSA key of {key.key_size} bits is too short")
+    if KEY_TYPES[alg] == "RSA":
+        _check_rsa(key)
+    elif jwk["crv"] != CURVES[alg]:
+        raise UnusableKey(f"the curve {jwk['crv']} does not fit {alg}")
     return VerifyingKey(kid, alg, key)
+
+
+def _check_rsa(key: Any) -> None:
+    """Refuse keys that are short, or that Infineon's faulty generator made (CVE-2017-15361, ROCA): their modulus is a power of 65537 modulo
+    each small prime, which of other keys one in a hundred million is.
+    """
+    if key.key_size < SMALLEST_RSA:
+        raise UnusableKey(f"an RSA key of {key.key_size} bits is too short")
+    modulus = key.public_numbers().n
+    if all(modulus % prime in {pow(65537, power, prime) for power in range(prime)} for prime in ROCA_PRIMES):
+        raise UnusableKey("the RSA key can be factored (ROCA)")
 
 
 def generate(algorithm: str) -> Any:

@@ -112,7 +112,10 @@ class TokenSession(models.Model):
 
 
 class RefreshToken(models.Model):
-    """One refresh token of a session: only its digest. At most one of a session is unused, and the database says so."""
+    """One refresh token of a session: only its digest. At most one of a session is unused, and the database says so.
+
+    `generation` counts the rotations; 0 is a token that was replaced because its client said it never got it.
+    """
 
     session = models.ForeignKey(TokenSession, on_delete=models.CASCADE, related_name="refresh_tokens")
     public_id = models.CharField(max_length=12)
@@ -146,6 +149,9 @@ class LinkedIdentity(models.Model):
         settings.AUTH_USER_MODEL, verbose_name=_("user"), on_delete=models.CASCADE, related_name="linked_identities"
     )
     created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
+
+    if TYPE_CHECKING:
+        user_id: Any
 
     class Meta:
         verbose_name = _("linked identity")

@@ -172,6 +172,8 @@ def test_when_it_is_lost_inside_a_transaction_only_that_request_fails(public_id,
     with connection.cursor() as cursor:
         cursor.execute("DO $$ BEGIN EXECUTE 'DEALLOCATE ALL'; END $$")
     with pytest.raises(Error), transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")  # the transaction has begun
         load(public_id)
     with transaction.atomic():
         assert load(public_id) is not None

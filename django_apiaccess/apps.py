@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.apps import AppConfig, apps
+from django.apps.registry import Apps
 from django.db.models.signals import post_migrate
 from django.utils.module_loading import autodiscover_modules
 
@@ -30,13 +31,14 @@ class APIAccessConfig(AppConfig):
         post_migrate.connect(sync_after_migrate, sender=self, dispatch_uid="django_apiaccess.sync")
 
 
-def sync_after_migrate(using: str, **_kwargs: object) -> None:
-    """Declared scopes into the database, once its tables are there."""
+def sync_after_migrate(using: str, apps: Apps = apps, **_kwargs: object) -> None:
+    """Declared scopes into the database, once its tables are there: `apps` knows the models as the migrations left them."""
     from django.db import router
 
     from .events.source import Actor
     from .roles.models import Scope
     from .roles.sync import sync_scopes
 
-    if router.allow_migrate_model(using, Scope):
+    migrated = "scope" in apps.all_models["django_apiaccess"]  # it is not after `migrate django_apiaccess zero`
+    if migrated and router.allow_migrate_model(using, Scope):
         sync_scopes(by=Actor.system(), using=using)

@@ -68,6 +68,8 @@ class AccessAuthentication(BaseAuthentication):
         if access is None:
             return None
         if access.scoped:
+            # as DRF will: the view's get_permissions, which is looked at now, may ask who it is
+            request.__dict__.update(_user=access.principal, _auth=access)
             problem = guard_problem(request)
             if problem:
                 by = Actor("credential", access.credential.label, where=where_of(request))

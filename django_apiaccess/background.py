@@ -15,6 +15,7 @@ from typing import Final, Protocol
 
 from django.apps import apps
 from django.db import Error, connections, router
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 INTERVAL: Final = 1.0
 PATIENCE: Final = 10.0
@@ -48,6 +49,7 @@ class Flusher:
         self._lock = threading.Lock()
         self._flushing = threading.Lock()
         self._thread: threading.Thread | None = None
+        self._seen_on: object = None  # the name of the database that what waits was seen on
 
     def register(self, collector: Collector) -> None:
         """Add a collector."""
@@ -55,7 +57,11 @@ class Flusher:
 
     def wake(self) -> None:
         """Say that something waits. Cheap: called by every request."""
-        if self._work.is_set() or not self._may_run():
+        if self._work.is_set():
+            return
+        connection = _connection()
+        self._seen_on = connection.settings_dict["NAME"]
+        if _in_memory(connection):
             return
         with self._lock:
             if self._thread is None or not self._thread.is_alive():
@@ -73,6 +79,10 @@ class Flusher:
             return self._flush()
 
     def _flush(self) -> bool:
+        if self._seen_on not in (None, _connection().settings_dict["NAME"]):
+            # the tests are over and their database is gone: nothing of theirs goes into the real one
+            for collector in self._collectors:
+                collector.forget()
         done = True
         for collector in self._collectors:
             try:
@@ -113,12 +123,15 @@ class Flusher:
             finally:
                 connections.close_all()  # only this thread's own
 
-    @staticmethod
-    def _may_run() -> bool:
-        """Not on a database that lives in memory: a second connection would lock its tables under the tests that use it."""
-        key = apps.get_model("django_apiaccess", "APIKey")  # by name: this module stands below the features
-        connection = connections[router.db_for_write(key)]
-        return connection.vendor != "sqlite" or not connection.is_in_memory_db()  # type: ignore[attr-defined]
+
+def _connection() -> BaseDatabaseWrapper:
+    """This thread's connection to where keys are written. The model by name: this module stands below the features."""
+    return connections[router.db_for_write(apps.get_model("django_apiaccess", "APIKey"))]
+
+
+def _in_memory(connection: BaseDatabaseWrapper) -> bool:
+    """Whether a second connection would lock its tables under the tests that use it."""
+    return connection.vendor == "sqlite" and bool(connection.is_in_memory_db())  # type: ignore[attr-defined]
 
 
 flusher: Final = Flusher()

@@ -120,7 +120,8 @@ def guide(base: str, seeded: dict[str, dict[str, dict[str, str]]]) -> str:
     people = [f"  {name:<6} {made['password']}" for name, made in seeded["people"].items()]
     text = "\n".join(f"# {what}\n{line}\n" for what, line in lines)
     return (
-        f"\nThe bookshop answers at {base}/ - stop it with Ctrl-C. Paste any of these into another terminal:\n\n{text}\n"
+        f"\nThe bookshop answers at {base}/ - stop it with Ctrl-C. Keys of earlier runs have ended.\n"
+        f"Paste any of these into another terminal:\n\n{text}\n"
         f"Admin {base}/admin/ and OpenAPI {base}/api/docs/ - passwords of this demo:\n" + "\n".join(people) + "\n"
     )
 

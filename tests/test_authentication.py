@@ -5,13 +5,19 @@ from urllib.parse import quote
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.db import OperationalError
+from django.test import RequestFactory
+from django.urls import resolve
 from django.utils import timezone
+from django.views.debug import ExceptionReporter
 from rest_framework.test import APIClient
 
+from django_apiaccess.authn.client import where_of
 from django_apiaccess.background import flusher
 from django_apiaccess.core import digests
 from django_apiaccess.events.models import Event
 from django_apiaccess.keys import service as keys
+from django_apiaccess.keys.lookup import statement
 from django_apiaccess.keys.models import APIKeySecret
 
 from .authn.challenges import read_challenges
@@ -337,6 +343,30 @@ def test_a_refusal_writes_nothing_of_the_text_that_was_sent(issued, operator, ca
     )
     assert Event.objects.filter(action="credential.refused").count() == 2
     assert issued.text[16:] not in written
+
+
+def test_a_key_that_stands_in_the_path_is_not_written_down(issued):
+    where = where_of(RequestFactory().get(f"/read-only/{issued.text}/"))
+    assert issued.text[16:] not in where.path
+    assert where.path.startswith("/read-only/ak_")
+
+
+@pytest.mark.parametrize("header", ["HTTP_AUTHORIZATION", "HTTP_X_API_KEY"])
+@pytest.mark.parametrize("debug", [True, False])
+def test_no_error_page_and_no_error_mail_shows_the_key(issued, settings, monkeypatch, header, debug):
+    def lost(*args, **kwargs):
+        raise OperationalError("the connection is lost")
+
+    settings.DEBUG = debug
+    monkeypatch.setattr(statement, "find", lost)
+    value = issued.text if header == "HTTP_X_API_KEY" else f"Bearer {issued.text}"
+    request = RequestFactory().get(VIEW, **{header: value})
+    with pytest.raises(OperationalError) as caught:
+        resolve(VIEW).func(request)
+    reporter = ExceptionReporter(request, caught.type, caught.value, caught.tb.tb_next)  # without this test's own frame
+    for page in (reporter.get_traceback_html(), reporter.get_traceback_text()):
+        assert "the connection is lost" in page
+        assert issued.text[16:] not in page
 
 
 # -- restrictions

@@ -129,3 +129,14 @@ def test_a_grant_that_is_gone_takes_the_permission_with_it(make_user):
     assert fresh(ann).has_perm(VIEW)
     Grant.objects.all().delete()
     assert not fresh(ann).has_perm(VIEW)
+
+
+def test_a_permission_that_was_renamed_is_known_by_its_new_name_only(make_user, make_role):
+    make_role("cleaner", permissions=["auth.delete_user"])
+    ann = make_user("ann", role="cleaner")
+    assert ann.has_perm("auth.delete_user")
+    permission = Permission.objects.get(content_type__app_label="auth", codename="delete_user")
+    permission.codename = "sweep_user"
+    permission.save()
+    again = get_user_model().objects.get(pk=ann.pk)
+    assert (again.has_perm("auth.delete_user"), again.has_perm("auth.sweep_user")) == (False, True)

@@ -3,7 +3,10 @@
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
-from rest_framework.test import APIClient
+from rest_framework.permissions import IsAdminUser
+from rest_framework.response import Response
+from rest_framework.test import APIClient, APIRequestFactory
+from rest_framework.views import APIView
 
 from django_apiaccess import require_access
 from django_apiaccess.access.declaration import DeclarationError, requirement_of
@@ -411,6 +414,25 @@ def test_a_view_that_our_guard_watches_in_every_branch_takes_them(make_user, key
 def test_permissions_computed_by_method_are_judged_by_method(make_user, key_client):
     boss = make_user("boss", is_superuser=True, is_staff=True)
     assert code(key_client(boss, "docs:read").post("/edge/computed-by-method/")) == (403, "undeclared")
+
+
+def test_permissions_computed_from_the_user_are_judged_for_the_user_that_the_key_brings(make_user, make_key):
+    class ByUser(APIView):
+        access = "docs:read"
+
+        def get_permissions(self):
+            return [IsAdminUser()] if self.request.user.is_staff and self.request.auth.scoped else [HasAccess()]
+
+        def get(self, request):
+            return Response()
+
+    def get(user):
+        request = APIRequestFactory().get("/", HTTP_AUTHORIZATION=f"Api-Key {make_key(user, 'docs:read').text}")
+        return ByUser.as_view()(request)
+
+    assert get(make_user("ann", "docs:read")).status_code == 200
+    refused = get(make_user("boss", is_staff=True, is_superuser=True))
+    assert (refused.status_code, refused.data["code"]) == (403, "undeclared")
 
 
 def test_changing_the_permission_classes_later_is_noticed():

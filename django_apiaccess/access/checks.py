@@ -158,9 +158,16 @@ def check_undeclared() -> Iterator[CheckMessage]:
 def _advice(cls: type, missing: list[Endpoint]) -> str:
     if cls.__module__.startswith("rest_framework."):
         return "It is DRF's own list of routes: use SimpleRouter, or give your router an APIRootView with access = AUTHENTICATED."
+    if _is_function_view(cls):
+        return "Put @require_access('orders:read') below @api_view, or @require_access(PUBLIC) to open it on purpose."
     kinds = dict.fromkeys("read" if endpoint.method in SAFE_METHODS else "write" for endpoint in missing)
     wanted = ", ".join(f"'{kind}': 'orders:{kind}'" for kind in kinds)
     return f"Declare it on the class, as access = {{{wanted}}}, or access = PUBLIC to open it on purpose."
+
+
+def _is_function_view(cls: type) -> bool:
+    """Whether `@api_view` made the class."""
+    return cls.__qualname__ == "WrappedAPIView"
 
 
 def check_unguarded() -> Iterator[CheckMessage]:
@@ -171,8 +178,10 @@ def check_unguarded() -> Iterator[CheckMessage]:
             yield warning(
                 CheckId.UNGUARDED,
                 f"HasAccess does not guard {dotted(cls)} ({_methods(missing)}): keys are refused there, and declared access is not asked.",
-                "Add HasAccess: permission_classes = [HasAccess, ...], and declare access. Where it stands in a composition, combine "
-                "it with &, not with |.",
+                "Put @require_access('orders:read') below @api_view, or @require_access(PUBLIC) for everybody."
+                if _is_function_view(cls)
+                else "Add HasAccess: permission_classes = [HasAccess, ...], and declare access. Where it stands in a composition, "
+                "combine it with &, not with |.",
                 obj=cls,
             )
 

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from django import forms
+from django.apps import apps
 from django.contrib import messages
 from django.contrib.admin.widgets import AutocompleteSelect, RelatedFieldWidgetWrapper
 from django.core.exceptions import NON_FIELD_ERRORS
-from django.db import DataError, transaction
+from django.db import DataError, router, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext as _
 
@@ -35,6 +36,17 @@ def record_refusal(request: HttpRequest, error: InvalidChange) -> None:
         refused(Action.CHANGE_REFUSED, Reason.NOT_HELD, by=actor, detail=error.message, missing=missing)
 
 
+def wait_for_turn() -> None:
+    """Take the locks of all changes until the end of the transaction, in the order in which changes take them.
+
+    A rehearsal takes them in a savepoint, gives them back and takes them again; on PostgreSQL two that wait for it meanwhile would close a
+    circle (a deadlock).
+    """
+    generation = apps.get_model("django_apiaccess", "Generation")  # by name: this module stands below the features
+    rows = generation._default_manager.using(router.db_for_write(generation)).select_for_update()
+    list(rows.order_by("-name"))  # policy before credentials
+
+
 if TYPE_CHECKING:
     ModelForm = forms.ModelForm[Any]
     FormMixin = forms.BaseForm
@@ -55,8 +67,10 @@ class RehearsedForm(FormMixin):
         """Do `change`, undo it, and turn its `InvalidChange` into an error of the field that it names."""
         try:
             with transaction.atomic():
-                change()
-                transaction.set_rollback(True)
+                wait_for_turn()
+                with transaction.atomic():
+                    change()
+                    transaction.set_rollback(True)
         except InvalidChange as error:
             self.refuse(error)
 

@@ -43,7 +43,7 @@ def presented(meta: Mapping[str, Any]) -> Presented | None:
     if key_header is not None:
         if "," in key_header:
             raise InvalidCredential(Reason.AMBIGUOUS_CREDENTIALS, "X-API-Key holds more than one value")
-        return Presented("api-key", _checked(key_header))
+        return Presented("api-key", secrets.SecretText(_checked(key_header)))
     return None if authorization is None else _in_authorization(authorization)
 
 
@@ -55,7 +55,7 @@ def _in_authorization(authorization: str) -> Presented | None:
         raise InvalidCredential(Reason.MALFORMED, f"longer than {MAX_LENGTH} characters")
     plain = PLAIN.fullmatch(authorization)
     if plain is not None:
-        return Presented(plain[1].lower(), plain[2])
+        return Presented(plain[1].lower(), secrets.SecretText(plain[2]))
     if SEVERAL.search(authorization):
         raise InvalidCredential(Reason.AMBIGUOUS_CREDENTIALS, "Authorization holds more than one credential")
     scheme, value = _scheme_of(authorization), authorization.partition(" ")[2]
@@ -65,7 +65,7 @@ def _in_authorization(authorization: str) -> Presented | None:
         return None
     if not value:
         raise InvalidCredential(Reason.MALFORMED, "a scheme without a credential")
-    return Presented(scheme, _checked(value))
+    return Presented(scheme, secrets.SecretText(_checked(value)))
 
 
 SCHEMES: Final = frozenset({"api-key", "bearer", "token", "basic"})

@@ -24,6 +24,21 @@ MAX_LENGTH: Final = 512
 """Longer credentials are refused before anything looks at them."""
 
 
+ANYWHERE: Final = re.compile(
+    rf"\b([a-z][a-z0-9]{{0,15}}_[0-9A-Za-z]{{{ID_LENGTH}}}_)[0-9A-Za-z]{{{SECRET_LENGTH},}}", re.ASCII
+)
+"""What looks like a key of any prefix, in a text that should hold none."""
+
+
+class SecretText(str):
+    """A text that is a secret. It can be used as any text, but its `repr` tells nothing: debug pages and error mails show locals by it."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'…'"
+
+
 @dataclass(frozen=True, slots=True)
 class KeyText:
     """A key taken apart. `text` is the secret whole and stays out of the repr."""
@@ -53,7 +68,7 @@ def make_key(prefix: str) -> KeyText:
     """A new key from the system's random source (ASVS 11.5.1)."""
     identifier = base62(secrets.randbelow(62**ID_LENGTH), ID_LENGTH)
     body = f"{prefix}_{identifier}_{base62(secrets.randbits(256), SECRET_LENGTH)}"
-    return KeyText(identifier, body + checksum(body))
+    return KeyText(identifier, SecretText(body + checksum(body)))
 
 
 @lru_cache(maxsize=16)
@@ -70,6 +85,11 @@ def split(text: str, prefix: str) -> KeyText | None:
     if found is None or checksum(text[:-CHECK_LENGTH]) != text[-CHECK_LENGTH:]:
         return None
     return KeyText(found[1], text)
+
+
+def without_keys(text: str) -> str:
+    """`text` with the secret part of every key in it replaced."""
+    return ANYWHERE.sub(r"\1…", text) if "_" in text else text
 
 
 def mask(text: str) -> str:

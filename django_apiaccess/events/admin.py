@@ -71,7 +71,7 @@ class ActorFilter(admin.SimpleListFilter):
 class EventAdmin(ReadOnly, AccessModelAdmin):
     """Who did what, on what, from where, and how it ended."""
 
-    list_display = ("when", "action", "ended", "actor", "on_what", "reason")
+    list_display = ("when", "action", "ended", "reason", "actor", "about")
     list_display_links = ("when",)
     list_filter = ("outcome", ActorFilter, ActionFilter)
     date_hierarchy = "at"
@@ -121,6 +121,11 @@ class EventAdmin(ReadOnly, AccessModelAdmin):
         if not obj.target_label and not obj.target_kind:
             return NOTHING
         return format_html("{} {}", obj.target_kind, link(self._page(obj.target_kind, obj.target_id), obj.target_label))
+
+    @admin.display(description=gettext_lazy("on"), ordering="target_label")
+    def about(self, obj: Any) -> Any:
+        """The object, or the endpoint of a refused request."""
+        return self.on_what(obj) if obj.target_kind or obj.target_label else self.asked(obj)
 
     @admin.display(description=gettext_lazy("request"))
     def asked(self, obj: Any) -> Any:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from ..core.access import CredentialRef
 from ..core.addresses import normal_address
+from ..core.secrets import without_keys
 
 REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
@@ -27,7 +28,8 @@ class Where:
         """From a Django or DRF request. The client's X-Request-ID is used when it is harmless, else one is made."""
         given = request.META.get("HTTP_X_REQUEST_ID")
         request_id = given if given and REQUEST_ID.fullmatch(given) else f"{random.getrandbits(64):016x}"
-        return cls(normal_address(address or ""), (request.method or "")[:10], request.path[:255], request_id)
+        path = without_keys(request.path)[:255]  # a client that puts its key there must not find it in the log
+        return cls(normal_address(address or ""), (request.method or "")[:10], path, request_id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,6 +61,46 @@ def reachable(keys: Iterable[APIKey], by: Actor) -> list[APIKey]:
     return [key for key in keys if (via is not None and key.pk == via.pk) or can_do_no_more(key)]
 
 
+def issuer_of(key: APIKey) -> APIKey | None:
+    """The key that `key` was issued via, as it is now."""
+    return None if key.issued_via_id is None else APIKey.objects.get(pk=key.issued_via_id)
+
+
+def take_over(key: APIKey, via: APIKey) -> None:
+    """Make `key` one of those that `via` asked for, because `via` gets a secret of it or lets it do more: revoking `via` must end that.
+
+    Raises `NotHeld` where it belongs to another key already, or where `via` itself came from it.
+    """
+    if via.pk == key.pk or via.pk in _lineage(key):
+        return
+    if key.issued_via_id is not None or key.pk in _lineage(via):
+        raise NotHeld(
+            "This key was not issued via the key that asks. Use the key itself, the one that it came from, or a session."
+        )
+    key.issued_via = via
+
+
+def _lineage(key: APIKey) -> set[int]:
+    """The keys that `key` was issued via, one after the other."""
+    found: set[int] = set()
+    above = key.issued_via_id
+    while above is not None and above not in found:
+        found.add(above)
+        above = APIKey.objects.filter(pk=above).values_list("issued_via", flat=True).first()
+    return found
+
+
+def closed_wildcards(names: frozenset[str], held: frozenset[str]) -> frozenset[str]:
+    """`names` with each wildcard that is not in `held` written out: it would give scopes that are declared later too."""
+    beyond = frozenset(name for name in names if name.endswith(":*") and name not in held)
+    return (names - beyond) | core_scopes.registry.expand(beyond) if beyond else names
+
+
+def does_no_more(key: APIKey, before: APIKey) -> bool:
+    """Whether a changed key is as it was `before`, or narrower."""
+    return _is_bound_as(key, before) and _lives_no_longer(key, before)
+
+
 def inherit(key: APIKey, parent: APIKey) -> None:
     """Bind `key` as `parent` is. Raises `NotHeld` where it asks for networks or origins beyond."""
     if parent.networks and key.networks and not _lies_within(key.networks, parent.networks):
@@ -72,14 +112,13 @@ def inherit(key: APIKey, parent: APIKey) -> None:
 
 def check_issued(key: APIKey) -> None:
     """Raise `NotHeld` when a key would get scopes that the key it was issued via does not have."""
-    if key.issued_via is None:
+    issuer = issuer_of(key)
+    if issuer is None:
         return
-    beyond = core_scopes.registry.expand(key.scopes) - core_scopes.registry.expand(key.issued_via.scopes)
+    beyond = core_scopes.registry.expand(key.scopes) - core_scopes.registry.expand(issuer.scopes)
     if beyond:
         listed = ", ".join(sorted(beyond))
-        raise NotHeld(
-            f"This key was issued via {key.issued_via.name!r}, which does not have {listed}.", beyond, field="scopes"
-        )
+        raise NotHeld(f"This key was issued via {issuer.name!r}, which does not have {listed}.", beyond, field="scopes")
 
 
 def tightened(parent: APIKey) -> Iterator[APIKey]:

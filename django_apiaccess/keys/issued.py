@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from django.core.exceptions import ValidationError
-from django.db import models
+from django.db import models, router
 
 from ..conf import access_settings
 from ..core import digests, secrets
@@ -31,6 +31,12 @@ def add_secret(key: APIKey) -> str:
     made = secrets.make_key(access_settings.KEY_PREFIX)
     APIKeySecret.objects.create(key=key, public_id=made.id, digest=digests.make(made.text, access_settings.PEPPERS))
     return made.text
+
+
+def read_anew(key: APIKey) -> None:
+    """Take over what is stored of the key now, from where it is written."""
+    fields = [*CHANGEABLE, "revoked_at", "revoked_reason", "issued_via"]
+    key.refresh_from_db(using=router.db_for_write(APIKey), fields=fields)
 
 
 def clean(row: models.Model, exclude: frozenset[str] = frozenset()) -> None:

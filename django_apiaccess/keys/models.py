@@ -15,6 +15,7 @@ from ..core.addresses import parse_networks
 from ..core.origins import parse_origins
 from ..core.rates import parse_rate
 from ..roles.fields import ScopesField
+from ..roles.querysets import FromPrimary
 from .querysets import APIKeyQuerySet, APIKeySecretQuerySet
 
 
@@ -57,6 +58,8 @@ class ServiceAccount(models.Model):
     )
     purpose = models.CharField(_("purpose"), max_length=255)
     created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
+
+    objects = FromPrimary()
 
     class Meta:
         verbose_name = _("service account")
@@ -133,7 +136,7 @@ class APIKey(models.Model):
     last_used_from = models.GenericIPAddressField(_("last used from"), null=True, blank=True, editable=False)
     use_count = models.PositiveBigIntegerField(_("uses"), default=0, editable=False)
 
-    objects = APIKeyQuerySet.as_manager()
+    objects = FromPrimary.from_queryset(APIKeyQuerySet)()
 
     if TYPE_CHECKING:
         principal_id: Any
@@ -176,7 +179,7 @@ class APIKeySecret(models.Model):
     expires_at = models.DateTimeField(_("valid until"), null=True, blank=True, editable=False)
     last_used_at = models.DateTimeField(_("last used at"), null=True, blank=True, editable=False)
 
-    objects = APIKeySecretQuerySet.as_manager()
+    objects = FromPrimary.from_queryset(APIKeySecretQuerySet)()
 
     if TYPE_CHECKING:
         key_id: int

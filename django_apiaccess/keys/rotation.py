@@ -21,7 +21,7 @@ from ..roles import delegation
 from ..roles.generations import bump
 from ..roles.models import Generation
 from . import bounds
-from .issued import CHANGEABLE, Issued, add_secret
+from .issued import CHANGEABLE, Issued, add_secret, read_anew
 from .models import APIKey, APIKeySecret
 from .querysets import APIKeyQuerySet
 
@@ -32,7 +32,7 @@ def rotate(key: APIKey, *, by: Actor, grace: timedelta | None = None, reason: st
     """A new secret; the old ones live for `grace` more (None: the setting; 0: they die now).
 
     Of two rotations at once one succeeds; the other raises `Conflict` and changes nothing. Raises `NotHeld` when the actor would get into
-    their hands a key that can do more than they can; a key that another one rotates ends with that one at the latest.
+    their hands a key that can do more than they can; a key that another one rotates belongs to that one from then on, and ends with it.
     """
     _check_rotatable(key)
     via = _check_takes(key, by)
@@ -48,8 +48,10 @@ def rotate(key: APIKey, *, by: Actor, grace: timedelta | None = None, reason: st
             )
         _shorten([key.pk], until)
         if via is not None and via.pk != key.pk:
+            read_anew(key)
+            bounds.take_over(key, via)
             bounds.inherit(key, via)
-            key.save(update_fields=CHANGEABLE)
+            key.save(update_fields=[*CHANGEABLE, "issued_via"])
         text = add_secret(key)
         changed(Action.KEY_ROTATED, key, by=by, reason=reason, old_secret_valid_until=until.isoformat())
     return Issued(key, text, until)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from enum import Enum
@@ -19,12 +20,12 @@ from ..events.source import Actor
 from ..events.tags import Action
 from ..exceptions import InvalidChange, NotHeld
 from ..roles import delegation, names
-from ..roles.generations import bump
+from ..roles.generations import bump, lock
 from ..roles.models import Generation
 from ..roles.rights import held_by
 from . import bounds
 from .accounts import change_service_account, create_service_account, service_account
-from .issued import CHANGEABLE, Issued, add_secret, clean
+from .issued import CHANGEABLE, Issued, add_secret, clean, read_anew
 from .models import APIKey
 from .querysets import APIKeyQuerySet
 from .rotation import rotate, rotate_many
@@ -110,13 +111,16 @@ def change(key: APIKey, *, by: Actor, **fields: Any) -> APIKey:
     unknown = set(fields) - set(CHANGEABLE)
     if unknown:
         raise TypeError(f"A key has no field {min(unknown)!r} that can be changed.")
+    lock(Generation.CREDENTIALS)
+    read_anew(key)  # what somebody else just narrowed stays narrow
     if key.revoked_at is not None:
         raise InvalidChange("A revoked key cannot be changed. Make a new one.")
-    before = described(key)
+    was, before = copy.copy(key), described(key)
     _assign(key, fields)
     clean(key, exclude=NOT_TYPED)
+    via = bounds.managing_key(by)
     # The asking key is read anew: one that changes itself stays within what it was.
-    for bound in (bounds.managing_key(by), key.issued_via):
+    for bound in (via, bounds.issuer_of(key)):
         if bound is not None:
             bounds.inherit(key, bound)
     after = described(key)
@@ -125,8 +129,11 @@ def change(key: APIKey, *, by: Actor, **fields: Any) -> APIKey:
     if after["scopes"] != before["scopes"]:
         _check_scopes(key, by)
         bounds.check_issued(key)
+        after = described(key)
+    if via is not None and not bounds.does_no_more(key, was):
+        bounds.take_over(key, via)
     bump(Generation.CREDENTIALS)
-    key.save(update_fields=CHANGEABLE)
+    key.save(update_fields=[*CHANGEABLE, "issued_via"])
     changed(Action.KEY_CHANGED, key, by=by, before=before, after=after)
     for issued in bounds.tightened(key):
         issued.save(update_fields=CHANGEABLE)
@@ -186,7 +193,7 @@ def revoke(keys: APIKey | APIKeyQuerySet, *, reason: str, by: Actor, batch: int 
             children += born.values_list("pk", flat=True)
         pending = sorted(children)
     if isinstance(keys, APIKey):
-        keys.refresh_from_db(fields=["revoked_at", "revoked_reason"])
+        read_anew(keys)
     return total
 
 
@@ -235,6 +242,9 @@ def _check_scopes(key: APIKey, by: Actor) -> None:
         )
     access = delegation.access_of(by)
     if access is not None:
+        via = bounds.asking_key(by)
+        if via is not None:
+            key.scopes = bounds.closed_wildcards(key.scopes, via.scopes)
         beyond = core_scopes.registry.expand(key.scopes) - access.scopes - access.object_scopes
         if beyond:
             listed = ", ".join(sorted(beyond))

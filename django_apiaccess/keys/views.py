@@ -19,6 +19,7 @@ from ..exceptions import Conflict, InvalidChange, NotHeld
 from ..permissions import HasAccess, access_of
 from ..throttling import AccessRateThrottle
 from . import bounds, service
+from .issued import read_anew
 from .models import APIKey
 from .serializers import APIKeySerializer, RevocationSerializer, RotationSerializer
 
@@ -123,7 +124,7 @@ class APIKeyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
         return self._issued(issued, status.HTTP_200_OK)
 
     def _issued(self, issued: service.Issued, code: int) -> Response:
-        issued.key.refresh_from_db()
+        read_anew(issued.key)
         until = issued.old_secret_valid_until
         told = {"key": issued.text, "old_secret_valid_until": None if until is None else until.isoformat()}
         data = {**APIKeySerializer(issued.key).data, **told}

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
+from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser, DjangoHelpFormatter
 from django.db import OperationalError, ProgrammingError
 
@@ -71,7 +72,9 @@ class AccessCommand(BaseCommand):
             hint = "" if "rant it first" not in str(error) else " For example: manage.py grant --help"
             raise CommandError(f"{error}{hint}") from error
         except InvalidChange as error:
-            raise CommandError(str(error)) from error
+            # the words of a field's own validation ("This field cannot be blank.") do not say which field
+            which = f"{error.field}: " if isinstance(error.__context__, ValidationError) and error.field else ""
+            raise CommandError(f"{which}{error}") from error
         except (OperationalError, ProgrammingError) as error:
             if "no such table" in str(error) or "does not exist" in str(error):
                 raise CommandError(f"The database lacks a table ({error}). Run: manage.py migrate") from error

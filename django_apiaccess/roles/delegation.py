@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from ..core import scopes as core_scopes
@@ -10,7 +11,7 @@ from ..core.access import Access
 from ..events.source import Actor
 from ..exceptions import NotHeld
 from .policy import RoleRights
-from .rights import access_of_user
+from .rights import access_of_user, rights_of
 
 
 def access_of(actor: Actor, on: Any = None) -> Access | None:
@@ -21,6 +22,24 @@ def access_of(actor: Actor, on: Any = None) -> Access | None:
     if not access.scoped and actor.user.is_active and getattr(actor.user, "is_superuser", False):
         return None
     return access if on is None else access.on(on)
+
+
+def as_of_now(actor: Actor) -> Actor:
+    """The actor with what they hold at this moment, to be asked after a change: a role of theirs must not vouch for what it just got."""
+    access = access_of(actor)
+    if access is None:
+        return actor
+    rights_of(access.principal)  # remembered on the user: so `has_perm` answers as of now, too
+    return replace(actor, access=access)
+
+
+def check_inherited(actor: Actor, roles: Iterable[str], *, field: str = "parents") -> None:
+    """Raise `NotHeld` unless the actor holds the roles: also a role that gives nothing opens what asks for it."""
+    access = access_of(actor)
+    missing = frozenset() if access is None else frozenset(roles) - access.roles
+    if missing:
+        listed = ", ".join(sorted(missing))
+        raise NotHeld(f"{actor.label} does not hold the role {listed} and so cannot give it.", missing, field=field)
 
 
 def check_scopes(actor: Actor, names: Iterable[str], *, on: Any = None, field: str = "scope") -> None:

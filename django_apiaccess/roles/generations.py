@@ -22,6 +22,15 @@ def bump(name: str) -> None:
             Generation.objects.using(using).update_or_create(name=name, defaults={"value": value})
 
 
+def lock(name: str) -> None:
+    """Wait for changes of this kind that are under way, and let others wait, until commit; for what may turn out to change nothing.
+
+    On SQLite nothing is locked before the first write, which fails where somebody else wrote since the transaction began.
+    """
+    using = router.db_for_write(Generation)
+    Generation.objects.using(using).select_for_update().filter(name=name).first()
+
+
 def current(name: str) -> int | None:
     """The value now; None before anything ever changed."""
     using = router.db_for_write(Generation)

@@ -10,7 +10,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from .querysets import GrantQuerySet
+from .querysets import FromPrimary, GrantQuerySet
 
 
 class Scope(models.Model):
@@ -21,6 +21,8 @@ class Scope(models.Model):
 
     name = models.CharField(_("name"), max_length=100)
     description = models.CharField(_("description"), max_length=255, blank=True)
+
+    objects = FromPrimary()
 
     class Meta:
         verbose_name = _("scope")
@@ -53,6 +55,8 @@ class Role(models.Model):
         related_name="apiaccess_roles",
         help_text=_("Beside those that the scopes open."),
     )
+
+    objects = FromPrimary()
 
     class Meta:
         verbose_name = _("role")
@@ -115,7 +119,7 @@ class Grant(models.Model):
     reason = models.CharField(_("reason"), max_length=255, blank=True)
     created_at = models.DateTimeField(_("given at"), default=timezone.now, editable=False)
 
-    objects = GrantQuerySet.as_manager()
+    objects = FromPrimary.from_queryset(GrantQuerySet)()
 
     if TYPE_CHECKING:
         user_id: Any
@@ -182,6 +186,8 @@ class SeparationOfDuty(models.Model):
         _("at most"), default=1, help_text=_("How many of these roles one may hold.")
     )
     reason = models.CharField(_("reason"), max_length=255, blank=True)
+
+    objects = FromPrimary()
 
     class Meta:
         verbose_name = _("separation of duty")

@@ -13,6 +13,8 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final
 
+from django.db import router
+
 from ..conf import access_settings
 from ..core import scopes as core_scopes
 from .generations import current
@@ -130,10 +132,15 @@ def ancestors(edges: Mapping[int, Iterable[int]], start: int) -> set[int]:
     return seen
 
 
+def _links(relation: Any) -> Any:
+    """The rows of a relation of roles, where they are written (see `FromPrimary`)."""
+    return relation.through._default_manager.using(router.db_for_write(Role))
+
+
 def role_edges() -> dict[int, list[int]]:
     """Role id to the ids of its parents, from the database."""
     edges: dict[int, list[int]] = {}
-    for child, parent in Role.parents.through.objects.values_list("from_role_id", "to_role_id"):
+    for child, parent in _links(Role.parents).values_list("from_role_id", "to_role_id"):
         edges.setdefault(child, []).append(parent)
     return edges
 
@@ -145,10 +152,10 @@ def compile_policy(generation: int | None) -> Policy:
     names = dict(Role.objects.values_list("pk", "name"))
     scope_names = dict(Scope.objects.values_list("pk", "name"))
     own_scopes: dict[int, set[str]] = {}
-    for role_id, scope_id in Role.scopes.through.objects.values_list("role_id", "scope_id"):
+    for role_id, scope_id in _links(Role.scopes).values_list("role_id", "scope_id"):
         own_scopes.setdefault(role_id, set()).add(scope_names.get(scope_id, ""))
     own_permissions: dict[int, set[str]] = {}
-    links = Role.permissions.through.objects.values_list(
+    links = _links(Role.permissions).values_list(
         "role_id", "permission__content_type__app_label", "permission__codename"
     )
     for role_id, app_label, codename in links:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from django.contrib.auth import get_user_model
-from django.db import models
+from django.db import models, router
 from django.db.models import Q
 from django.utils import timezone
 
@@ -21,6 +21,19 @@ def of_model(model: type[models.Model]) -> Q:
     """Grants on objects of `model`. Joined by name, so that no separate query looks the content type up."""
     meta = model._meta.concrete_model._meta if model._meta.concrete_model else model._meta
     return Q(content_type__app_label=meta.app_label, content_type__model=meta.model_name)
+
+
+Row = TypeVar("Row", bound=models.Model)
+
+
+class FromPrimary(models.Manager[Row]):
+    """Reads where it is written, unless another database is named: a replica that lags would honour what was just taken away."""
+
+    def get_queryset(self) -> models.QuerySet[Row]:
+        found = super().get_queryset()
+        if self._db is not None:
+            return found
+        return found.using(router.db_for_write(self.model, **self._hints))  # type: ignore[attr-defined]
 
 
 class GrantQuerySet(models.QuerySet[Any]):

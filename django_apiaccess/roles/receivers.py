@@ -96,10 +96,9 @@ def grant_deleted(instance: Grant, **_kwargs: Any) -> None:
 def connect() -> None:
     """Called once, when the app is ready."""
     policy_models: tuple[type[models.Model], ...] = (Role, Scope)
-    for model in policy_models:
-        post_save.connect(policy_changed, sender=model, dispatch_uid=f"django_apiaccess.policy.{model.__name__}")
     for model in policy_models + (Permission,):  # noqa: RUF005 - mypy joins the types of a display too widely
-        post_delete.connect(policy_changed, sender=model, dispatch_uid=f"django_apiaccess.policy.{model.__name__}")
+        for signal in (post_save, post_delete):
+            signal.connect(policy_changed, sender=model, dispatch_uid=f"django_apiaccess.policy.{model.__name__}")
     for through in (Role.scopes.through, Role.permissions.through):
         m2m_changed.connect(role_link_changed, sender=through, dispatch_uid=f"django_apiaccess.{through.__name__}")
     m2m_changed.connect(parents_changed, sender=Role.parents.through, dispatch_uid="django_apiaccess.parents")

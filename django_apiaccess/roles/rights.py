@@ -16,7 +16,7 @@ from ..core import scopes as core_scopes
 from ..core.access import Access, CredentialRef
 from .models import Grant
 from .policy import GrantRow, Held, Policy, Right, active_rights, current_policy
-from .querysets import object_key, of_model
+from .querysets import GrantQuerySet, object_key, of_model
 
 
 def grant_rows(user: Any) -> list[GrantRow]:
@@ -81,7 +81,7 @@ class PrincipalRights:
         return self._objects(model, Q(role__in=self.policy.roles_including(role)))
 
     def _objects(self, model: Any, giving: Q) -> Any:
-        grants = Grant.objects.active().held_by(self.principal).filter(giving).on_model(model).order_by()
+        grants = GrantQuerySet(Grant).active().held_by(self.principal).filter(giving).on_model(model).order_by()
         column = _key_column(model)
         # The condition anew inside CASE: PostgreSQL may cast before it joins, and the keys of other models need not be numbers.
         key = Case(When(of_model(model), then=Cast("object_id", output_field=column)), output_field=column)

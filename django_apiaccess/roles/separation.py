@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.auth import get_user_model
+from django.db import router
 
 from ..exceptions import DutiesConflict
 from .models import Grant, Role, SeparationOfDuty
@@ -78,7 +79,8 @@ def check(user_ids: Iterable[Any] | None = None, *, error: type[DutiesConflict] 
     found = list(_first(violations(user_ids), 5))
     if not found:
         return
-    users = get_user_model()._default_manager.in_bulk({violation.user_id for violation in found})
+    model = get_user_model()
+    users = model._default_manager.using(router.db_for_write(model)).in_bulk({violation.user_id for violation in found})
     sentences = [
         f"{users[violation.user_id].get_username()} would hold {' and '.join(violation.roles)}, "
         f"of which {violation.separation!r} allows {violation.at_most}"

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.contrib.contenttypes.models import ContentType
-from django.db import transaction
+from django.db import router, transaction
 from django.utils import timezone
 
 from ..events.record import changed
@@ -48,8 +48,9 @@ def save_role(
     Raises `UnknownName`, `RoleCycle`, `DutiesConflict`, and `NotHeld` when the role would give more than the actor holds.
     """
     bump(Generation.POLICY)
+    held = delegation.as_of_now(by)
     role, created = Role.objects.get_or_create(name=name)
-    before = snapshot(role)
+    before, inherited = snapshot(role), rights_of_role(role).roles
     if description is not None and description != role.description:
         role.description = description
         role.save(update_fields=["description"])
@@ -61,7 +62,9 @@ def save_role(
         role.parents.set([names.role(parent, field="parents") for parent in parents])
     after = snapshot(role)
     if created or after != before:
-        delegation.check_role(by, rights_of_role(role), field="scopes", holds=False)
+        rights = rights_of_role(role)
+        delegation.check_role(held, rights, field="scopes", holds=False)
+        delegation.check_inherited(held, rights.roles - inherited - {name})
         if created:
             changed(Action.ROLE_CREATED, role, by=by, after=after)
         else:
@@ -71,7 +74,7 @@ def save_role(
 
 def snapshot(role: Role) -> dict[str, Any]:
     """The role's own content by names: as events and exports show it."""
-    permissions = role.permissions.values_list("content_type__app_label", "codename")
+    permissions = role.permissions.using(router.db_for_write(Role)).values_list("content_type__app_label", "codename")
     return {
         "description": role.description,
         "inherits": sorted(role.parents.values_list("name", flat=True)),
@@ -166,7 +169,11 @@ def holders_of(row: Grant) -> Iterable[Any]:
     if row.user_id is not None:
         return [row.user_id]
     model = get_user_model()
-    return list(model._default_manager.filter(groups=row.group_id).values_list("pk", flat=True))
+    return list(
+        model._default_manager.using(router.db_for_write(model))
+        .filter(groups=row.group_id)
+        .values_list("pk", flat=True)
+    )
 
 
 @transaction.atomic

@@ -7,21 +7,28 @@ query costs more than everything else in a request.
 
 from __future__ import annotations
 
+import re
+import sys
 import threading
 from functools import lru_cache
 from typing import Any, Final, Protocol
-from weakref import WeakSet
 
 from django.contrib.auth import get_user_model
-from django.db import Error, connections, models, router
+from django.db import connections, models, router
 from django.db.models import BooleanField, ExpressionWrapper, OuterRef, Q, Subquery, TextField
 
-from ..conf import access_settings
 from .models import Generation, Grant
 
 COLUMNS: Final = ("role_id", "scope_id", "on_object", "starts_at", "ends_at")
 PREPARE_AFTER: Final = 2
 """Uses of a database connection before the statement is prepared on it: a connection that lives for one request is not worth it."""
+PREPARED: Final = PREPARE_AFTER + 1
+NEVER: Final = -1
+COMMAND_OK: Final = 1
+TUPLES_OK: Final = 2
+IDLE: Final = 0
+INTRANS: Final = 2
+"""libpq's codes: `psycopg.pq.ExecStatus` and `TransactionStatus`."""
 
 
 class JSONRows(Subquery):
@@ -105,9 +112,8 @@ class CompiledLookup:
         self._make = make
         self._model = model
         self._compiled: dict[str, tuple[str, list[Any], list[Any]]] = {}
-        self._plain: WeakSet[Any] = WeakSet()
+        self._on_connection = f"_apiaccess_{model._meta.model_name}"
         self._binary = True
-        self._cursor_name = f"_apiaccess_{model._meta.model_name}"
         self._lock = threading.Lock()
 
     def compile(self, using: str) -> tuple[str, list[Any], list[Any]]:
@@ -141,68 +147,102 @@ class CompiledLookup:
         return tuple(values)
 
     def _first_row(self, connection: Any, sql: str, given: list[Any]) -> Any:
-        """Run the statement: prepared where that is safe and worth it, else plain.
-
-        A prepared statement can be lost (`DISCARD ALL`, a pooler) or outdated (a migration changed a column). Then this connection goes
-        on without; only a request that is inside a transaction, which the failure ended, gets to feel it.
-        """
+        """Run the statement: prepared where that is safe and worth it, else plain."""
         if connection.vendor == "postgresql" and self._may_prepare(connection):
-            try:
-                return self._prepared_row(connection, sql, given)
-            except Error:
-                self._plain.add(connection.connection)
-                if connection.in_atomic_block:
-                    raise
+            raw = connection.connection
+            statement = raw.__dict__.get(self._on_connection)
+            if statement is None:
+                statement = raw.__dict__[self._on_connection] = PreparedStatement(raw, sql, self._on_connection)
+            found, row = statement.run(given, binary=self._binary)
+            if found and row is not None and bytes in map(type, row):
+                self._binary = False  # a type that psycopg reads only as text, as citext
+                found, row = statement.run(given, binary=False)
+            if found:
+                return row
         with connection.cursor() as cursor:
             cursor.execute(sql, given)
             return cursor.fetchone()
 
-    def _may_prepare(self, connection: Any) -> bool:
+    @staticmethod
+    def _may_prepare(connection: Any) -> bool:
         """Whether to use a prepared statement on this very connection.
 
         Not behind a transaction pooler (Django's own setting for it says so), and not with server-side binding, where the driver does it
-        for every statement. psycopg 2 cannot.
+        for every statement. Not while somebody logs, counts or wraps statements: they are to see it. psycopg 2 cannot.
         """
         settings = connection.settings_dict
         if settings.get("DISABLE_SERVER_SIDE_CURSORS") or settings["OPTIONS"].get("server_side_binding"):
             return False
         if connection.timezone is None:  # without USE_TZ: in binary, times come with a zone all the same
             return False
+        if connection.queries_logged or connection.execute_wrappers or connection.needs_rollback:
+            return False
         connection.close_if_health_check_failed()
         connection.ensure_connection()
-        raw = connection.connection
-        return raw not in self._plain and hasattr(raw, "prepare_threshold")
+        return hasattr(connection.connection, "pgconn") and not _cooperative()
 
-    def _prepared_row(self, connection: Any, sql: str, given: list[Any]) -> Any:
-        """The row by a cursor that binds on the server, in binary: psycopg prepares once the connection has proven to last.
 
-        Django's own cursors bind in the client and never prepare. Where somebody logs or counts statements, Django's wrapper is used too.
+@lru_cache(maxsize=1)
+def _cooperative() -> bool:
+    """Whether gevent runs this process: psycopg then waits in its way, which a call into libpq would not."""
+    monkey = sys.modules.get("gevent.monkey")
+    return monkey is not None and bool(monkey.is_module_patched("select"))
+
+
+class PreparedStatement:
+    """A statement on one psycopg connection, prepared when the connection has proven to last, and executed by one call of libpq.
+
+    psycopg's cursors do the same through several layers that together cost as much as the statement; Django's bind in the client and
+    never prepare. `pgconn` is psycopg's documented access to libpq, and `Transformer` what its own cursors read results with.
+    """
+
+    def __init__(self, raw: Any, sql: str, name: str) -> None:
+        from psycopg import Error  # not at import: a project on another database has no psycopg
+        from psycopg.adapt import Transformer
+
+        self._raw = raw
+        self._errors = Error
+        self._sql = sql
+        self._name = name.encode()
+        self._transformer = Transformer(raw)
+        self._uses = 0
+
+    def run(self, given: list[Any], *, binary: bool) -> tuple[bool, Any]:
+        """`(True, row or None)`, or `(False, None)` when the plain statement must be used.
+
+        A prepared statement can be lost (`DISCARD ALL`, a pooler) or outdated (a migration changed a column). Then this connection goes
+        on without; inside a transaction, which the failure ended, the plain statement raises what Django raises there.
         """
-        raw = connection.connection
-        cursor = raw.__dict__.get(self._cursor_name) or self._cursor_on(raw)
-        threshold, raw.prepare_threshold = raw.prepare_threshold, PREPARE_AFTER
+        if self._uses < PREPARE_AFTER:
+            self._uses += 1
+            return False, None
+        if self._uses == NEVER or not self._is_ready():
+            return False, None
         try:
-            if connection.queries_logged or connection.execute_wrappers:
-                wrap = connection.make_debug_cursor if connection.queries_logged else connection.make_cursor
-                wrap(cursor).execute(sql, given)
-            else:  # what the wrapper would do, without its cost
-                connection.validate_no_broken_transaction()
-                with connection.wrap_database_errors:
-                    cursor.execute(sql, given)
-            row = cursor.fetchone()
-        finally:
-            raw.prepare_threshold = threshold
-        if self._binary and row is not None and bytes in map(type, row):
-            self._binary = False  # a type that psycopg reads only as text, as citext
-            del raw.__dict__[self._cursor_name]
-            return self._prepared_row(connection, sql, given)
-        return row
+            return self._execute(given, binary=binary)
+        except self._errors:  # the connection died
+            self._uses = NEVER
+            return False, None
 
-    def _cursor_on(self, raw: Any) -> Any:
-        """A cursor that stays with its connection: psycopg then works out only once how to send and read this statement's values."""
-        from psycopg import Cursor, pq  # not at import: a project on another database has no psycopg
+    def _is_ready(self) -> bool:
+        """Whether libpq may be called now: outside a transaction only where psycopg would not begin one first."""
+        status = self._raw.pgconn.transaction_status
+        return bool(status == INTRANS or (status == IDLE and self._raw.autocommit))
 
-        cursor = raw.__dict__[self._cursor_name] = Cursor(raw)
-        binary = self._binary and access_settings.times_are_aware  # psycopg reads binary times with their zone always
-        cursor.format = pq.Format.BINARY if binary else pq.Format.TEXT
-        return cursor
+    def _execute(self, given: list[Any], *, binary: bool) -> tuple[bool, Any]:
+        pgconn = self._raw.pgconn
+        if self._uses == PREPARE_AFTER:
+            position = iter(range(1, len(given) + 1))
+            numbered = re.sub("%s", lambda _found: f"${next(position)}", self._sql).replace("%%", "%")
+            if pgconn.prepare(self._name, numbered.encode()).status != COMMAND_OK:
+                self._uses = NEVER
+                return False, None
+            self._uses = PREPARED
+        result = pgconn.exec_prepared(self._name, [value.encode() for value in given], result_format=int(binary))
+        if result.status != TUPLES_OK:
+            self._uses = NEVER
+            return False, None
+        if result.ntuples == 0:
+            return True, None
+        self._transformer.set_pgresult(result)
+        return True, self._transformer.load_row(0, tuple)

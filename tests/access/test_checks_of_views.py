@@ -50,6 +50,17 @@ def test_an_unknown_scope_in_require_access_is_found_too(urls):
     assert "Did you mean 'reports:read'?" in found()["apiaccess.E021"].msg
 
 
+@pytest.mark.parametrize(("guards", "said"), [((), "apiaccess.W021"), ((permissions.AllowAny,), "apiaccess.W022")])
+def test_the_advice_for_a_function_view_is_a_decorator(urls, guards, said):
+    def report(request):
+        raise NotImplementedError
+
+    if guards:
+        report.permission_classes = guards
+    urls(api_view(["GET"])(report))
+    assert "@require_access('orders:read') below @api_view" in found()[said].hint
+
+
 def test_a_permission_of_no_model_in_a_view_is_warned_of(urls):
     urls(view(access=HasScope("docs:read") & HasPermission("testapp.veiw_document")))
     assert found()["apiaccess.W020"].hint == "Did you mean 'testapp.view_document'?"

@@ -171,8 +171,15 @@ def test_when_it_is_lost_inside_a_transaction_only_that_request_fails(public_id,
     warm(public_id)
     with connection.cursor() as cursor:
         cursor.execute("DO $$ BEGIN EXECUTE 'DEALLOCATE ALL'; END $$")
-    with pytest.raises(Error), transaction.atomic():
-        load(public_id)
+
+    def look_up_in_a_transaction() -> None:
+        with transaction.atomic():
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT 1")  # the transaction has begun
+            load(public_id)
+
+    with pytest.raises(Error):
+        look_up_in_a_transaction()
     with transaction.atomic():
         assert load(public_id) is not None
 

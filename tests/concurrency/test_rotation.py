@@ -26,7 +26,7 @@ def opens(text: str, client_of) -> bool:
 def test_of_eight_rotations_that_saw_the_same_secret_one_succeeds(make_user, make_key, client_of, operator):
     issued = make_key(make_user("ann", "docs:read"), "docs:read")
     everybody_has_read = Barrier(8)
-    first_write = "BEGIN" if connection.vendor == "sqlite" else 'UPDATE "django_apiaccess_apikeysecret"'
+    first_write = "BEGIN" if connection.vendor == "sqlite" else 'UPDATE "django_apiaccess_generation"'
 
     def rotate():
         with stop_before(first_write, lambda: everybody_has_read.wait(20)):

@@ -197,6 +197,16 @@ def test_the_end_of_a_process_tries_more_than_once(running):
     assert recorder.written == 1
 
 
+def test_what_the_tests_of_a_project_left_over_is_not_written_into_its_real_database(running, monkeypatch):
+    monkeypatch.setattr(background, "INTERVAL", 60)  # only the end of the process writes
+    flusher, recorder = running
+    recorder.add()
+    flusher.wake()
+    monkeypatch.setitem(connection.settings_dict, "NAME", "the real one, put back when the tests' own was destroyed")
+    flusher.finish()
+    assert (recorder.waiting, recorder.written) == (0, 0)
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded, use of fork")
 def test_a_forked_child_counts_its_own_uses_only_and_can_still_flush(running):

@@ -111,3 +111,24 @@ def test_neither_repr_nor_mask_show_the_secret():
 @pytest.mark.parametrize("text", ["", "secret", "a_b", "password_with_words", "x" * 200])
 def test_what_is_no_key_is_masked_whole(text):
     assert secrets.mask(text) == "…"
+
+
+def test_a_secret_text_is_a_text_that_does_not_show_itself():
+    key = secrets.make_key("ak")
+    assert key.text in f"{key.text}"
+    assert key.text[20:] not in f"{key.text!r} {[key.text]} { ({'key': key.text}) }"
+    assert key.text[20:] not in repr(secrets.split(key.text, "ak").text)
+
+
+@pytest.mark.parametrize("around", ["{}", "/api/{}/", "/api/orders/{}.json", "a {}, b", "x{}"])
+@pytest.mark.parametrize("prefix", ["ak", "acme"])
+def test_keys_are_taken_out_of_a_text(around, prefix):
+    key = secrets.make_key(prefix)
+    clean = secrets.without_keys(around.format(key.text))
+    assert key.text[len(prefix) + 14 :] not in clean
+    assert key.id in clean
+
+
+@pytest.mark.parametrize("text", ["", "/api/orders/1/", "/api/a_b_c/", "/snake_case_path/", "_" * 300])
+def test_other_texts_stay_as_they_are(text):
+    assert secrets.without_keys(text) == text

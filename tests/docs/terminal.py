@@ -24,7 +24,7 @@ from typing import Self
 from .pages import Block, Step
 
 KEY = re.compile(r"\bak_[0-9A-Za-z]{12}_[0-9A-Za-z]{49}\b")
-SKIPPED = re.compile(r"python -m venv |(\.|source) \.venv/|pip install ")
+SKIPPED = re.compile(r"python3 -m venv |(\.|source) \.venv/|pip install ")
 FAILURE = re.compile(r"(Command)?Error|.*: refused \(")
 ADDRESS = "127.0.0.1:8000"
 END = "==end-of-command=="

@@ -59,3 +59,8 @@ def test_details_are_readable_and_escaped(client, ann):
 @pytest.mark.parametrize("value", ["'", "x", "\x00", "a:b:c", ":", "9" * 40, "%"])
 def test_hostile_filters_are_answered(client, ann, name, value):
     assert client.get(url("event"), {name: value}).status_code in {200, 302, 400}
+
+
+def test_the_list_says_where_a_request_was_refused(client, ann, make_key, client_of):
+    client_of(make_key(ann, "docs:read")).post("/documents/", {"title": "x"})
+    assert "POST /documents/" in text_of(client.get(url("event"), {"action": "access.denied"}))

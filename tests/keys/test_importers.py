@@ -418,3 +418,10 @@ def test_ids_of_imported_secrets_never_meet_ours():
     for public_id in (legacy.drf_api_key_id("abcdefgh"), legacy.authtoken_id("a" * 40), *legacy.knox_ids("a" * 64)):
         assert ":" in public_id
         assert len(public_id) <= APIKeySecret._meta.get_field("public_id").max_length
+
+
+def test_a_table_of_ours_is_no_suggestion_for_one_that_is_missing(make_user):
+    make_user("ann", "docs:read")
+    said = refused("--from", "drf-api-key", "--scope", "docs:read", "--owner", "ann")
+    assert "no table 'rest_framework_api_key_apikey'" in said
+    assert "django_apiaccess_apikey" not in said

@@ -509,6 +509,60 @@ def test_a_secret_in_its_grace_makes_and_changes_nothing_that_lasts(ann, make_ke
     assert APIKeySecret.objects.count() == 3
 
 
+def test_what_a_stolen_key_takes_over_ends_with_it(ann, make_key, caller, operator):
+    stolen, sibling = make_key(ann, "docs:write"), make_key(ann, "docs:read", name="sibling")
+    service.change(sibling.key, by=caller(stolen), scopes=["docs:write"])
+    taken = service.rotate(sibling.key, by=caller(stolen), grace=timedelta(0))
+    assert opens(taken)
+    service.revoke(stolen.key, reason="stolen", by=operator)
+    assert not opens(taken)
+
+
+def test_a_widened_key_belongs_to_the_one_that_widened_it_and_a_narrowed_one_does_not(ann, make_key, caller, operator):
+    asking = make_key(ann, "docs:write", "reports:read")
+    widened, narrowed = make_key(ann, "docs:read", name="widened"), make_key(ann, "docs:write", name="narrowed")
+    service.change(widened.key, by=caller(asking), scopes=["docs:write"])
+    service.change(narrowed.key, by=caller(asking), scopes=["docs:read"], name="less", expires_at=asking.key.expires_at)
+    service.revoke(asking.key, reason="stolen", by=operator)
+    assert (opens(widened), opens(narrowed)) == (False, True)
+
+
+def test_no_key_takes_over_what_belongs_to_another_key_or_made_itself(ann, make_key, caller):
+    parent, other = make_key(ann, "docs:write"), make_key(ann, "docs:write", name="other")
+    child = service.issue(principal=ann, name="child", scopes=["docs:write"], by=caller(parent))
+    for key, by in ((child.key, caller(other)), (parent.key, caller(child))):
+        with pytest.raises(NotHeld, match="not issued via the key that asks"), transaction.atomic():
+            service.rotate(key, by=by)
+    assert [opens(issued) for issued in (parent, other, child)] == [True, True, True]
+    grandchild = service.issue(principal=ann, name="grandchild", scopes=["docs:read"], by=caller(child))
+    assert opens(service.rotate(grandchild.key, by=caller(parent)))
+    grandchild.key.refresh_from_db()
+    assert grandchild.key.issued_via == child.key
+
+
+def test_what_somebody_else_just_narrowed_stays_narrow(ann, make_key, operator):
+    issued = make_key(ann, "docs:write", "reports:read")
+    loaded_before = APIKey.objects.get(pk=issued.key.pk)
+    service.change(issued.key, by=operator, scopes=["docs:read"], networks="203.0.113.0/24")
+    service.change(loaded_before, by=Actor.of_user(ann), name="new name")
+    stored = APIKey.objects.get(pk=issued.key.pk)
+    assert (stored.name, stored.scopes, stored.networks) == ("new name", parse("docs:read"), "203.0.113.0/24")
+    service.revoke(issued.key, reason="test", by=operator)
+    with pytest.raises(InvalidChange, match="revoked key cannot be changed"):
+        service.change(loaded_before, by=operator, name="newer name")
+
+
+def test_a_key_hands_on_no_wildcard_that_it_does_not_have(ann, make_key, caller, operator):
+    roles.grant(user=ann, scope="docs:*", by=operator)
+    piecewise, whole = make_key(ann, "docs:write", "docs:delete"), make_key(ann, "docs:*", name="whole")
+    by = caller(piecewise)
+    assert "docs:*" not in service.issue(principal=ann, name="child", scopes=["docs:*"], by=by).key.scopes
+    service.change(piecewise.key, by=by, scopes=["docs:*"])
+    piecewise.key.refresh_from_db()
+    assert piecewise.key.scopes == parse("docs:read docs:write docs:delete")
+    assert service.issue(principal=ann, name="child", scopes=["docs:*"], by=caller(whole)).key.scopes == parse("docs:*")
+
+
 def test_deleting_a_key_deletes_what_it_asked_for(ann, make_key, caller):
     parent = make_key(ann, "docs:write")
     child = service.issue(principal=ann, name="child", scopes=["docs:read"], by=caller(parent))

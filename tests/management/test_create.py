@@ -132,6 +132,7 @@ class TestAPIKey:
             ("--origin", "shop.example", "is not an origin"),
             ("--rate", "100 per minute", "is not a rate"),
             ("--name", "x" * 101, "100"),
+            ("--name", "", "name: This field cannot be blank"),
         ],
     )
     def test_what_is_wrong_is_named_and_no_key_is_made(self, refused, ann, option, value, said):

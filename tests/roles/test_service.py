@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -264,6 +265,39 @@ def test_a_role_is_made_of_no_more_than_its_maker_holds(make_user, make_role):
         with pytest.raises(NotHeld), transaction.atomic():
             service.save_role(name="other", by=editor, **fields)
     assert service.snapshot(Role.objects.get(name="own"))["scopes"] == ["docs:write"]
+
+
+@pytest.mark.parametrize("changed", ["own", "below"])
+def test_nobody_raises_themselves_by_a_role_that_they_hold(make_user, make_role, changed):
+    from django.contrib.auth.models import Permission
+
+    make_role("below", "docs:read")
+    make_role("own", parents=["below"])
+    make_role("chief", "docs:delete")
+    make_role("marker")
+    bob = make_user("bob", role="own")
+    bob.user_permissions.set(Permission.objects.filter(content_type__app_label="django_apiaccess"))
+    for fields in (
+        {"scopes": ["docs:read", "docs:write"]},
+        {"permissions": ["auth.delete_user"]},
+        {"parents": ["chief"]},
+        {"parents": ["marker"]},
+    ):
+        for by in (Actor.of_user(bob), Actor.of_user(get_user_model().objects.get(pk=bob.pk))):
+            with pytest.raises(NotHeld, match="bob does not"), transaction.atomic():
+                service.save_role(name=changed, by=by, **fields)
+    assert service.held_scopes(bob) == {"docs:read"}
+    service.save_role(name=changed, description="still mine", by=Actor.of_user(bob))
+
+
+def test_a_role_inherits_only_what_its_maker_holds_and_keeps_what_it_had(make_user, make_role, operator):
+    make_role("marker")
+    make_role("mine", "docs:read", parents=["marker"])
+    bob, cleo = make_user("bob", role="mine"), make_user("cleo", "docs:read")
+    service.save_role(name="new", parents=["mine"], by=Actor.of_user(bob))
+    service.save_role(name="mine", description="told by cleo", by=Actor.of_user(cleo))
+    with pytest.raises(NotHeld, match="cleo does not hold the role marker, mine"):
+        service.save_role(name="newer", parents=["mine"], by=Actor.of_user(cleo))
 
 
 def test_django_permissions_count_too(ann, make_user, make_role):

@@ -2,6 +2,7 @@
 
 import pytest
 from django.core.management import call_command
+from django.db import connection
 
 from django_apiaccess.core.scopes import registry
 from django_apiaccess.events.models import Event
@@ -24,6 +25,13 @@ def test_after_migrate_every_scope_and_wildcard_has_a_row():
     assert not difference()
     stored = set(Scope.objects.values_list("name", flat=True))
     assert stored == registry.names() | {f"{resource}:*" for resource in registry.resources()}
+    call_command("migrate", verbosity=0)
+    assert not difference()
+
+
+def test_taking_the_app_out_of_the_database_and_putting_it_back_works(transactional_db):
+    call_command("migrate", "django_apiaccess", "zero", verbosity=0)
+    assert Scope._meta.db_table not in connection.introspection.table_names()
     call_command("migrate", verbosity=0)
     assert not difference()
 

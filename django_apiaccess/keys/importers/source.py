@@ -82,8 +82,9 @@ def foreign_model(table: str, columns: dict[str, models.Field[Any, Any]], using:
     with connection.cursor() as cursor:
         tables = connection.introspection.table_names(cursor)
         if table not in tables:
+            others = [name for name in tables if not name.startswith("django_apiaccess_")]
             raise UnknownName(
-                f"The database has no table {table!r}.{names.nearest(table, tables)} "
+                f"The database has no table {table!r}.{names.nearest(table, others)} "
                 f"If your keys are in a model of your own, name it with --model, as --model {model}.",
                 field="model",
             )

@@ -146,4 +146,4 @@ git log -p | manage.py revoke_api_keys --leaked - --reason "In our history"
             batch = APIKey.objects.filter(pk__in=ids[start : start + keys.BATCH])
             ended += keys.revoke(batch, reason=options["reason"], by=self.actor)
         if ids or not options["leaked"]:
-            self.note(f"{count(ended, 'key')} ended, with what was issued through them.")
+            self.note(f"{count(ended, 'key')} ended, with what was issued through {'it' if ended == 1 else 'them'}.")

@@ -10,7 +10,7 @@ import jwt
 
 KEY = "the-old-signing-key-of-simplejwt-of-more-than-sixty-four-characters"
 LEGACY = {"ALGORITHM": "HS256", "SIGNING_KEY": KEY, "ACCEPT_UNTIL": "2999-01-01", "SCOPES": "all"}
-ABSENT = object()
+ABSENT = ...
 
 
 def make(

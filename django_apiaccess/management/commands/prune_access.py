@@ -33,7 +33,10 @@ manage.py prune_access --keep 30d
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--keep", default=humanise(KEEP), metavar="90d", help="How long keys and sessions stay after they ended (default: 90d)."
+            "--keep",
+            default=humanise(KEEP),
+            metavar="90d",
+            help="How long keys and sessions stay after they ended (default: 90d).",
         )
         parser.add_argument("--dry-run", action="store_true", help="Count what would be deleted, and change nothing.")
 

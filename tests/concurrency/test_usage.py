@@ -202,8 +202,9 @@ def test_what_the_tests_of_a_project_left_over_is_not_written_into_its_real_data
     flusher, recorder = running
     recorder.add()
     flusher.wake()
-    monkeypatch.setitem(connection.settings_dict, "NAME", "the real one, put back when the tests' own was destroyed")
-    flusher.finish()
+    with monkeypatch.context() as patch:
+        patch.setitem(connection.settings_dict, "NAME", "the real one, put back when the tests' own was destroyed")
+        flusher.finish()
     assert (recorder.waiting, recorder.written) == (0, 0)
 
 

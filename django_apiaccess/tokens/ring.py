@@ -104,6 +104,10 @@ class KeyRing:
             self.reload()
         return self.verifying_key(kid) is not None
 
+    def ready(self) -> None:
+        """Raise what signing would raise, before anything is written that only a signed token makes good."""
+        self._signing_key().unseal()
+
     def sign(self, claims: dict[str, Any], *, typ: str) -> str:
         """Sign with the newest key whose time has come."""
         key = self._signing_key()

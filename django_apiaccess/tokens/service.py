@@ -87,6 +87,7 @@ def begin(
 ) -> Tokens:
     """Open a session for a user who has just proved who they are. Beyond `SESSIONS_PER_USER` the oldest one ends."""
     now = timezone.now()
+    ring.ready()
     with transaction.atomic():
         session = TokenSession.objects.create(
             sid=secrets.base62(random.randbits(130), 22),
@@ -139,6 +140,7 @@ def refresh_with(
         _refused(reason, session, where)
         raise InvalidGrant("invalid_grant")
     narrowed = _narrowed(session.scope, scopes)
+    ring.ready()
     new = refreshing.use(token, now)
     if new is Reason.REPLAYED:
         _ended_by_replay(session, where)

@@ -68,7 +68,7 @@ def requested_scopes(user: Any, wanted: Iterable[str] | None) -> frozenset[str]:
     held = held_by(user)
     available = held.scopes | held.object_scopes
     if wanted is None:
-        return core_scopes.registry.reduce(available)
+        return available
     asked = names.scope_names(wanted)
     beyond = core_scopes.registry.expand(asked) - available
     if beyond:

@@ -62,7 +62,7 @@ def test_a_log_in_answers_with_exactly_a_pair_of_tokens(ann, client):
     assert answer["Content-Type"] == "application/json"
     body = answer.json()
     assert list(body) == ["access_token", "token_type", "expires_in", "refresh_token", "scope"]
-    assert (body["token_type"], body["expires_in"], body["scope"]) == ("Bearer", 600, "docs:write reports:read")
+    assert (body["token_type"], body["expires_in"], body["scope"]) == ("Bearer", 600, "docs:read docs:write reports:read")
     assert body["refresh_token"].startswith("rt_")
     assert not answer.cookies
     me = bearer(body["access_token"]).get("/access/me/").json()
@@ -105,7 +105,7 @@ def test_a_form_logs_in_too(ann, client):
 
 def test_an_empty_scope_in_a_form_counts_as_none(ann, client):
     answer = client.generic("POST", TOKEN, "username=ann&password=secret&scope=", content_type=FORM)
-    assert answer.json()["scope"] == "docs:write reports:read"
+    assert answer.json()["scope"] == "docs:read docs:write reports:read"
 
 
 def test_wrong_and_unknown_are_one_answer_with_a_challenge(ann, client):

@@ -4,5 +4,6 @@ from .access import admin as access
 from .events import admin as events
 from .keys import admin as keys
 from .roles import admin as roles
+from .tokens import admin as tokens
 
-__all__ = ["access", "events", "keys", "roles"]
+__all__ = ["access", "events", "keys", "roles", "tokens"]

@@ -16,7 +16,9 @@ class APIAccessConfig(AppConfig):
     def ready(self) -> None:
         from . import checks  # noqa: F401 - registers the system checks
         from .keys import receivers as key_receivers
+        from .passwords import sessions
         from .roles import receivers
+        from .tokens import receivers as token_receivers
 
         if apps.is_installed("drf_spectacular"):
             from .contrib import spectacular  # noqa: F401 - registers its extensions
@@ -24,6 +26,8 @@ class APIAccessConfig(AppConfig):
         autodiscover_modules("scopes")
         receivers.connect()
         key_receivers.connect()
+        sessions.connect()
+        token_receivers.connect()
         post_migrate.connect(sync_after_migrate, sender=self, dispatch_uid="django_apiaccess.sync")
 
 

@@ -7,24 +7,48 @@ from typing import Any, ClassVar, Never
 from rest_framework.authentication import BaseAuthentication, CSRFCheck
 from rest_framework.request import Request
 
-from .authn import header, kinds, responses
-from .authn.client import RequestClient, where_of
+from .authn import exposed, header, kinds, responses
+from .authn.client import RequestClient, is_secure, where_of
+from .authn.failures import charge, network_bucket
 from .conf import access_settings
 from .core.access import Access, CredentialRef
 from .core.reasons import Reason
-from .edge import raise_answer
+from .edge import RateLimited, raise_answer
 from .events.later import refused_later
 from .events.record import refused
-from .events.source import Actor, Where
+from .events.source import Actor
 from .events.tags import Action
-from .exceptions import InvalidCredential
+from .exceptions import InvalidCredential, IssuerUnavailable, TooManyFailures
+from .passwords.service import PURPOSE as PASSWORD
+from .passwords.sessions import proof_of
 from .permissions import guard_problem
 from .roles.rights import access_of_user
 
 WITHOUT_QUERY = frozenset(
-    {Reason.MALFORMED, Reason.CHECKSUM, Reason.UNRECOGNISED, Reason.AMBIGUOUS_CREDENTIALS, Reason.INSECURE_TRANSPORT}
+    {
+        Reason.MALFORMED,
+        Reason.CHECKSUM,
+        Reason.UNRECOGNISED,
+        Reason.AMBIGUOUS_CREDENTIALS,
+        Reason.INSECURE_TRANSPORT,
+        Reason.BAD_SIGNATURE,
+        Reason.UNKNOWN_KEY,
+        Reason.UNTRUSTED_ISSUER,
+    }
 )
 """Refusals before any look-up: their events are written later, in batches, so that noise costs no query."""
+
+
+GUESSES = {
+    "api_key": frozenset({Reason.UNKNOWN, Reason.WRONG_SECRET}),
+}
+"""Refusals that count against the client's network: no holder of a good credential meets them. Passwords are counted in their
+service. JWTs are not: a signature cannot be guessed, its refusal costs no query, and holders meet `unknown_key` after a rotation."""
+
+
+def is_guess(error: InvalidCredential) -> bool:
+    """Whether the refused credential was never a good one."""
+    return error.reason in GUESSES.get(error.kind, ())
 
 
 class AccessAuthentication(BaseAuthentication):
@@ -40,7 +64,7 @@ class AccessAuthentication(BaseAuthentication):
         try:
             access = self._access(request)
         except InvalidCredential as error:
-            self._refuse(error, where_of(request))
+            self._refuse(error, request)
         if access is None:
             return None
         if access.scoped:
@@ -54,11 +78,23 @@ class AccessAuthentication(BaseAuthentication):
         return access.principal, access
 
     def _access(self, request: Request) -> Access | None:
+        try:
+            return self._verified(request)
+        except TooManyFailures as error:
+            raise RateLimited(error.wait, "Too many failed attempts.", "too_many_failures") from None
+        except IssuerUnavailable:
+            raise_answer(responses.ISSUER_UNAVAILABLE)
+
+    def _verified(self, request: Request) -> Access | None:
         http = request._request
         presented = header.presented(http.META) if self.only != "session" else None
+        in_clear = access_settings.REQUIRE_TLS and not is_secure(http)
         if presented is None:
+            if in_clear and self.takes("session") and access_settings.session_cookie in http.COOKIES:
+                raise InvalidCredential(Reason.INSECURE_TRANSPORT, "session cookie over plain HTTP")
             return self._session(http) if self.takes("session") else None
-        if access_settings.REQUIRE_TLS and not http.is_secure():
+        if in_clear:
+            exposed.end(presented, RequestClient(http))
             raise InvalidCredential(Reason.INSECURE_TRANSPORT, f"{presented.scheme} credential over plain HTTP")
         for kind in kinds.enabled_kinds():
             if self.only in {None, kind.name} and kind.recognises(presented):
@@ -88,11 +124,18 @@ class AccessAuthentication(BaseAuthentication):
         problem.process_request(http)
         if problem.process_view(http, None, (), {}):  # type: ignore[arg-type]
             raise InvalidCredential(Reason.CSRF, kind="session", principal_id=user.pk, credential_label=str(user))
-        return access_of_user(user)
+        return access_of_user(user, **proof_of(getattr(http, "session", None)))
 
-    def _refuse(self, error: InvalidCredential, where: Where) -> Never:
-        answer = responses.for_credential(error.reason)
-        if error.reason in WITHOUT_QUERY:
+    def _refuse(self, error: InvalidCredential, request: Request) -> Never:
+        where = where_of(request)
+        answer = responses.for_credential(error.reason, error.kind)
+        wait = charge(network_bucket("credential", where.address)) if is_guess(error) else 0.0
+        if wait:
+            refused_later(Action.CREDENTIAL_REFUSED, Reason.TOO_MANY_FAILURES, where=where)
+            raise RateLimited(wait, "Too many failed attempts.", "too_many_failures")
+        if error.kind == PASSWORD:
+            pass  # written where it was checked
+        elif error.reason in WITHOUT_QUERY and not error.credential_id:
             refused_later(Action.CREDENTIAL_REFUSED, error.reason, where=where, detail=error.detail)
         else:
             credential = CredentialRef(error.kind, error.credential_id, error.credential_label) if error.kind else None
@@ -105,11 +148,11 @@ class AccessAuthentication(BaseAuthentication):
                 outcome="failed",
                 detail=error.detail,
             )
-        raise_answer(answer)
+        raise_answer(answer, request)
 
     def authenticate_header(self, request: Request) -> str:
         """The challenge of a 401; `edge.Refused` brings its own, more precise one."""
-        return responses.NOT_AUTHENTICATED.challenge
+        return responses.challenges_of(responses.NOT_AUTHENTICATED)
 
 
 class APIKeyAuthentication(AccessAuthentication):
@@ -122,3 +165,15 @@ class SessionAuthentication(AccessAuthentication):
     """Django sessions only, with CSRF protection; `request.auth` is an unscoped `Access`."""
 
     only = "session"
+
+
+class JWTAuthentication(AccessAuthentication):
+    """JWT access tokens only: our own, and those of `TRUSTED_ISSUERS`."""
+
+    only = "jwt"
+
+
+class BasicAuthentication(AccessAuthentication):
+    """User name and password with each request (RFC 7617) only."""
+
+    only = "basic"

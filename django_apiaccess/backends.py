@@ -23,6 +23,7 @@ class AccessBackend(BaseBackend):
         model = get_user_model()
         name = username if username is not None else credentials.get(model.USERNAME_FIELD)
         if name is not None and ServiceAccount.objects.filter(**{f"user__{model.USERNAME_FIELD}": name}).exists():
+            model().set_password(credentials.get("password"))  # the work of a hash, as for every other name
             raise PermissionDenied("Nobody logs in as a service account: it uses its API keys.")
 
     def get_user(self, user_id: Any) -> Any:

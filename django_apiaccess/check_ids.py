@@ -24,6 +24,8 @@ class CheckId(StrEnum):
     SHARED_CACHE_UNKNOWN = "apiaccess.E004"
     REVOCATION_LAG = "apiaccess.E005"
     EVERYBODY_IS_A_PROXY = "apiaccess.E006"
+    BAD_TRUSTED_ISSUER = "apiaccess.E007"
+    REVOKES_NOTHING = "apiaccess.E008"
     # -- what the project must install
     NO_REST_FRAMEWORK = "apiaccess.E010"
     NO_ACCESS_BACKEND = "apiaccess.E011"
@@ -41,6 +43,8 @@ class CheckId(StrEnum):
     COUNTS_ROLLED_BACK = "apiaccess.W004"
     PROXY_NOT_TRUSTED = "apiaccess.W005"
     LIFETIME_ABOVE_MAXIMUM = "apiaccess.W006"
+    CLEARTEXT_ISSUER = "apiaccess.W007"
+    LONG_ACCESS_TOKENS = "apiaccess.W008"
     # -- what the project installs
     BACKEND_NOT_FIRST = "apiaccess.W010"
     AUTHENTICATION_NOT_FIRST = "apiaccess.W011"
@@ -56,6 +60,16 @@ class CheckId(StrEnum):
     # -- deployment
     CLEARTEXT = "apiaccess.W030"
     ENDLESS_KEYS = "apiaccess.W031"
+    UNNAMED_ISSUER = "apiaccess.W032"
+    # -- coming from simplejwt
+    BAD_LEGACY_JWT = "apiaccess.E040"
+    INSECURE_SIMPLE_JWT = "apiaccess.W040"
+    SIMPLE_JWT_NOT_CARRIED = "apiaccess.W041"
+    LEGACY_JWT_OVER = "apiaccess.W042"
+    HSTS_SHORT = "apiaccess.W033"
+    REDIRECTS_CREDENTIALS = "apiaccess.W034"
+    COOKIES_IN_CLEAR = "apiaccess.W035"
+    BASIC_IN_CLEAR = "apiaccess.W036"
     # -- the checks themselves
     CHECK_FAILED = "apiaccess.W099"
 

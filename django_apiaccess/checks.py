@@ -10,11 +10,20 @@ from django.core.checks import CheckMessage, register
 from .access import checks as access
 from .authn import checks as authn
 from .check_ids import TAGS, Check, CheckId, warning
+from .contrib.simplejwt import checks as simplejwt
 from .keys import checks as keys
 from .roles import checks as roles
+from .tokens import checks as tokens
 
-CHECKS: tuple[Check, ...] = (*authn.CHECKS, *keys.CHECKS, *roles.CHECKS, *access.CHECKS)
-DEPLOY_CHECKS: tuple[Check, ...] = (*authn.DEPLOY_CHECKS, *keys.DEPLOY_CHECKS)
+CHECKS: tuple[Check, ...] = (
+    *authn.CHECKS,
+    *keys.CHECKS,
+    *roles.CHECKS,
+    *access.CHECKS,
+    *tokens.CHECKS,
+    *simplejwt.CHECKS,
+)
+DEPLOY_CHECKS: tuple[Check, ...] = (*authn.DEPLOY_CHECKS, *keys.DEPLOY_CHECKS, *tokens.DEPLOY_CHECKS)
 """Asked by `check --deploy` only."""
 
 

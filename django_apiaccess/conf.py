@@ -98,7 +98,89 @@ def _events(value: Any) -> str | None:
     return _optional_duration(value.get("RETENTION"))
 
 
-CREDENTIAL_KINDS: Final = frozenset({"api_key", "session"})
+CREDENTIAL_KINDS: Final = frozenset({"api_key", "jwt", "basic", "session"})
+
+
+def _text(value: Any) -> str | None:
+    return None if isinstance(value, str) and value else "must be a text that is not empty"
+
+
+def _count(value: Any) -> str | None:
+    return None if isinstance(value, int) and not isinstance(value, bool) and value > 0 else "must be a number above 0"
+
+
+def _algorithm(value: Any) -> str | None:
+    return None if value in SIGNING_ALGORITHMS else f"must be one of {', '.join(SIGNING_ALGORITHMS)}"
+
+
+def _issuers(value: Any) -> str | None:
+    if (
+        isinstance(value, str)
+        or not isinstance(value, Sequence)
+        or not all(isinstance(entry, Mapping) for entry in value)
+    ):
+        return "must be a list of dicts, as [{'issuer': 'https://id.example', 'audience': 'https://api.example'}]"
+    return None
+
+
+def _lockout(value: Any) -> str | None:
+    if not isinstance(value, Mapping):
+        return "must be a dict, as {'ACCOUNT_FREE': 5}"
+    unknown = sorted(set(value) - LOCKOUT_DEFAULTS.keys())
+    if unknown:
+        return f"knows no entry {unknown[0]!r}; entries: {', '.join(sorted(LOCKOUT_DEFAULTS))}"
+    for name in ("ACCOUNT_FREE", "NETWORK_FREE"):
+        if name in value and _count(value[name]):
+            return f"{name} {_count(value[name])}"
+    return next(
+        (
+            f"{name} {_duration_complaint(value[name])}"
+            for name in ("MAX_DELAY", "FORGET_AFTER")
+            if name in value and _duration_complaint(value[name])
+        ),
+        None,
+    )
+
+
+def _on_cleartext(value: Any) -> str | None:
+    return None if value in ON_CLEARTEXT else "must be 'reject' or 'revoke'"
+
+
+ON_CLEARTEXT: Final = ("reject", "revoke")
+
+
+def _legacy_jwt(value: Any) -> str | None:
+    if not isinstance(value, Mapping):
+        return "must be a dict, as {'ALGORITHM': 'HS256', 'SIGNING_KEY': '...', 'ACCEPT_UNTIL': '2027-01-31', 'SCOPES': 'all'}"
+    unknown = sorted(set(value) - LEGACY_JWT_DEFAULTS.keys())
+    return f"knows no entry {unknown[0]!r}; entries: {', '.join(sorted(LEGACY_JWT_DEFAULTS))}" if unknown else None
+
+
+LEGACY_JWT_DEFAULTS: Final[dict[str, Any]] = {
+    "ALGORITHM": None,
+    "SIGNING_KEY": None,
+    "VERIFYING_KEY": None,
+    "AUDIENCE": None,
+    "ISSUER": None,
+    "USER_ID_CLAIM": "user_id",
+    "USER_ID_FIELD": "id",
+    "TOKEN_TYPE_CLAIM": "token_type",
+    "JTI_CLAIM": "jti",
+    "PASSWORD_CLAIM": None,
+    "ACCEPT_UNTIL": None,
+    "SCOPES": None,
+    "ACCESS_TOKEN_LIFETIME": "24h",
+    "REFRESH_TOKEN_LIFETIME": "90d",
+    "LEEWAY": "10s",
+}
+"""By what tokens that simplejwt made are recognised; `contrib.simplejwt` reads it."""
+SIGNING_ALGORITHMS: Final = ("EdDSA", "ES256", "RS256", "PS256")
+LOCKOUT_DEFAULTS: Final[dict[str, Any]] = {
+    "ACCOUNT_FREE": 5,
+    "NETWORK_FREE": 50,
+    "MAX_DELAY": "15m",
+    "FORGET_AFTER": "24h",
+}
 EVENTS_DEFAULTS: Final[dict[str, Any]] = {"RETENTION": None}
 
 SETTINGS: Final[dict[str, Setting]] = {
@@ -109,13 +191,26 @@ SETTINGS: Final[dict[str, Setting]] = {
         Setting("KEY_MAX_LIFETIME", None, _optional_duration),
         Setting("KEY_ROTATION_GRACE", "24h", _duration_complaint),
         Setting("PEPPERS", (), _peppers),
-        Setting("CREDENTIALS", ("api_key", "session"), _credentials),
+        Setting("CREDENTIALS", ("api_key", "jwt", "session"), _credentials),
         Setting("REQUIRE_TLS", False, _boolean),
+        Setting("ON_CLEARTEXT", "reject", _on_cleartext),
         Setting("TRUSTED_PROXIES", (), _networks),
         Setting("CACHE_SECONDS", 0, _seconds),
         Setting("GENERATION_SECONDS", 1, _seconds),
         Setting("MAX_REVOCATION_LAG", 0, _seconds),
         Setting("SHARED_CACHE", None, _optional_alias),
+        Setting("ISSUER", "urn:django-apiaccess", _text),
+        Setting("AUDIENCE", "urn:django-apiaccess", _text),
+        Setting("SIGNING_ALGORITHM", "EdDSA", _algorithm),
+        Setting("ACCESS_TOKEN_LIFETIME", "10m", _duration_complaint),
+        Setting("REFRESH_TOKEN_LIFETIME", "14d", _duration_complaint),
+        Setting("SESSION_MAX_LIFETIME", "90d", _duration_complaint),
+        Setting("REFRESH_GRACE", "10s", _duration_complaint),
+        Setting("SESSIONS_PER_USER", 20, _count),
+        Setting("TRUSTED_ISSUERS", (), _issuers),
+        Setting("LEGACY_JWT", {}, _legacy_jwt),
+        Setting("LOCKOUT", {}, _lockout),
+        Setting("NOTIFIER", "django_apiaccess.notifications.send_email", _text),
         Setting("EVENTS", {}, _events),
     )
 }
@@ -129,6 +224,15 @@ def given() -> Mapping[str, Any]:
 
 def _get(name: str) -> Any:
     return given().get(name, SETTINGS[name].default)
+
+
+def _entry(name: str, defaults: Mapping[str, Any], entry: str) -> Any:
+    return {**defaults, **_get(name)}[entry]
+
+
+def of_another_package(name: str) -> Any:
+    """A setting of the package that a project is coming from, as SIMPLE_JWT; None when there is none."""
+    return getattr(django_settings, name, None)
 
 
 class AccessSettings:
@@ -190,8 +294,28 @@ class AccessSettings:
         return bool(_get("REQUIRE_TLS"))
 
     @cached_property
+    def ON_CLEARTEXT(self) -> str:
+        """With REQUIRE_TLS, what becomes of a credential that came over plain HTTP: "reject" it, or also "revoke" it."""
+        return str(_get("ON_CLEARTEXT"))
+
+    @property
+    def debug(self) -> bool:
+        """Whether the project runs in DEBUG."""
+        return bool(django_settings.DEBUG)
+
+    @property
+    def proxy_ssl_header(self) -> tuple[str, str] | None:
+        """Django's SECURE_PROXY_SSL_HEADER: the header (as META names it) and its value for HTTPS."""
+        return django_settings.SECURE_PROXY_SSL_HEADER or None
+
+    @property
+    def session_cookie(self) -> str:
+        """The name of the cookie of Django's sessions."""
+        return str(django_settings.SESSION_COOKIE_NAME)
+
+    @cached_property
     def TRUSTED_PROXIES(self) -> tuple[IPNetwork, ...]:
-        """Networks of the reverse proxies whose X-Forwarded-For is believed (ASVS 4.1.3)."""
+        """Networks of the reverse proxies whose X-Forwarded-* and Forwarded headers are believed (ASVS 4.1.3)."""
         proxies = _get("TRUSTED_PROXIES")
         return parse_networks(" ".join(proxies)) if proxies else ()
 
@@ -215,6 +339,82 @@ class AccessSettings:
         """Alias of a cache that all workers share, for rate counters; None: the counters are in the database."""
         value = _get("SHARED_CACHE")
         return None if value is None else str(value)
+
+    @cached_property
+    def ISSUER(self) -> str:
+        """The `iss` of our access tokens: an https URL of this server, when others verify them."""
+        return str(_get("ISSUER"))
+
+    @cached_property
+    def AUDIENCE(self) -> str:
+        """The `aud` of our access tokens, and the one that is demanded of them."""
+        return str(_get("AUDIENCE"))
+
+    @cached_property
+    def SIGNING_ALGORITHM(self) -> str:
+        """The algorithm of new signing keys."""
+        return str(_get("SIGNING_ALGORITHM"))
+
+    @cached_property
+    def ACCESS_TOKEN_LIFETIME(self) -> timedelta:
+        """How long an access token lives."""
+        return duration(_get("ACCESS_TOKEN_LIFETIME"))
+
+    @cached_property
+    def REFRESH_TOKEN_LIFETIME(self) -> timedelta:
+        """How long a session may stay unused: a refresh token that is not used for so long is dead (ASVS 7.3.1)."""
+        return duration(_get("REFRESH_TOKEN_LIFETIME"))
+
+    @cached_property
+    def SESSION_MAX_LIFETIME(self) -> timedelta:
+        """How long a session lives at most, however often it is refreshed (ASVS 7.3.2)."""
+        return duration(_get("SESSION_MAX_LIFETIME"))
+
+    @cached_property
+    def REFRESH_GRACE(self) -> timedelta:
+        """How long a client that lost the answer may present a used refresh token once more."""
+        return duration(_get("REFRESH_GRACE"))
+
+    @cached_property
+    def SESSIONS_PER_USER(self) -> int:
+        """How many token sessions a user may have; beyond, the oldest ends (ASVS 7.1.2)."""
+        return int(_get("SESSIONS_PER_USER"))
+
+    @cached_property
+    def TRUSTED_ISSUERS(self) -> tuple[Mapping[str, Any], ...]:
+        """Other authorization servers whose access tokens are accepted; see `tokens.issuers.TrustedIssuer`."""
+        return tuple(_get("TRUSTED_ISSUERS"))
+
+    @cached_property
+    def LEGACY_JWT(self) -> Mapping[str, Any]:
+        """By what tokens of simplejwt are recognised while they still live; empty: none is accepted."""
+        value = _get("LEGACY_JWT")
+        return {**LEGACY_JWT_DEFAULTS, **value} if value else {}
+
+    @cached_property
+    def LOCKOUT_ACCOUNT_FREE(self) -> int:
+        """Failures on one account that cost no delay."""
+        return int(_entry("LOCKOUT", LOCKOUT_DEFAULTS, "ACCOUNT_FREE"))
+
+    @cached_property
+    def LOCKOUT_NETWORK_FREE(self) -> int:
+        """Failures from one network that cost no delay."""
+        return int(_entry("LOCKOUT", LOCKOUT_DEFAULTS, "NETWORK_FREE"))
+
+    @cached_property
+    def LOCKOUT_MAX_DELAY(self) -> timedelta:
+        """The longest delay after a failure."""
+        return duration(_entry("LOCKOUT", LOCKOUT_DEFAULTS, "MAX_DELAY"))
+
+    @cached_property
+    def LOCKOUT_FORGET_AFTER(self) -> timedelta:
+        """When failures are forgotten."""
+        return duration(_entry("LOCKOUT", LOCKOUT_DEFAULTS, "FORGET_AFTER"))
+
+    @cached_property
+    def NOTIFIER(self) -> str:
+        """Dotted path of what tells a person of something: `notifier(user, kind, context)`."""
+        return str(_get("NOTIFIER"))
 
     @cached_property
     def EVENTS_RETENTION(self) -> timedelta | None:

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Never
 
-from rest_framework.exceptions import APIException, AuthenticationFailed, NotAuthenticated, PermissionDenied
+from rest_framework.exceptions import APIException, AuthenticationFailed, NotAuthenticated, PermissionDenied, Throttled
+from rest_framework.request import Request
 
-from .authn.responses import NOT_AUTHENTICATED, Answer
+from .authn.client import is_secure
+from .authn.metadata import metadata_url
+from .authn.responses import INSECURE, NOT_AUTHENTICATED, Answer, challenges_of
+from .conf import access_settings
 
 
 class _Challenge:
     """DRF overwrites `auth_header` of a 401 with the first authenticator's challenge; ours is more precise and stays."""
 
     answer: Answer
+    metadata = ""
 
     @property
     def auth_header(self) -> str:
-        return self.answer.challenge
+        return challenges_of(self.answer, self.metadata)
 
     @auth_header.setter
     def auth_header(self, value: str) -> None:
@@ -33,14 +39,16 @@ class _Answered(_Challenge):
 class CredentialRefused(_Answered, AuthenticationFailed):
     """401: the credential is refused."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: Answer, metadata: str = "") -> None:
+        self.metadata = metadata
         self._fill(answer)
 
 
 class CredentialMissing(_Answered, NotAuthenticated):
     """401: there is no credential."""
 
-    def __init__(self, answer: Answer = NOT_AUTHENTICATED) -> None:
+    def __init__(self, answer: Answer = NOT_AUTHENTICATED, metadata: str = "") -> None:
+        self.metadata = metadata
         self._fill(answer)
 
 
@@ -58,8 +66,26 @@ class RequestRefused(_Answered, APIException):
         self._fill(answer)
 
 
-def raise_answer(answer: Answer) -> Never:
-    """Raise the DRF exception that gives `answer`."""
+def raise_answer(answer: Answer, request: Any = None) -> Never:
+    """Raise the DRF exception that gives `answer`; the challenge of a 401 to `request` says where the API describes itself."""
     if answer.status == 401:
-        raise CredentialMissing(answer) if answer is NOT_AUTHENTICATED else CredentialRefused(answer)
+        metadata = "" if request is None else metadata_url(request)
+        raise (
+            CredentialMissing(answer, metadata) if answer is NOT_AUTHENTICATED else CredentialRefused(answer, metadata)
+        )
     raise AccessRefused(answer) if answer.status == 403 else RequestRefused(answer)
+
+
+def refuse_insecure(request: Request) -> None:
+    """Refuse a request with a secret in it that came over plain HTTP, before looking at it (`REQUIRE_TLS`)."""
+    if access_settings.REQUIRE_TLS and not is_secure(request._request):
+        raise_answer(INSECURE)
+
+
+class RateLimited(Throttled):
+    """429 with the body of every other refusal. `wait` is in seconds."""
+
+    def __init__(self, wait: float, what: str, code: str = "rate_limited") -> None:
+        super().__init__(wait)
+        self.wait = max(1, math.ceil(wait))
+        self.detail: Any = {"detail": f"{what} Try again in {self.wait} seconds.", "code": code}

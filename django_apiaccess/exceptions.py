@@ -88,3 +88,31 @@ class Conflict(InvalidChange):
     """Somebody else changed the same thing at the same moment; nothing was done."""
 
     code = "conflict"
+
+
+class InvalidGrant(APIAccessError):
+    """A refresh or a log-in that cannot give tokens; `code` is that of RFC 6749 section 5.2."""
+
+    def __init__(self, code: str, message: str = "The refresh token is not valid.") -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class TooManyFailures(APIAccessError):
+    """Too many failed attempts: nothing was checked. `wait` is in seconds."""
+
+    def __init__(self, wait: float) -> None:
+        super().__init__("too many failed attempts")
+        self.wait = wait
+
+
+class MFARequired(APIAccessError):
+    """The password is right, and alone not enough for this account."""
+
+    def __init__(self, user: object) -> None:
+        super().__init__("a second factor is required")
+        self.user = user
+
+
+class IssuerUnavailable(APIAccessError):
+    """The keys of a trusted issuer cannot be had: its tokens can be neither accepted nor refused for what they are."""

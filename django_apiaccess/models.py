@@ -1,19 +1,25 @@
 """The models of every feature, at the place where Django looks. One line a feature."""
 
-from .authn.models import RateCounter
+from .authn.models import FailureCounter, RateCounter
 from .events.models import Event
 from .keys.models import APIKey, APIKeySecret, ServiceAccount
 from .roles.models import Generation, Grant, Role, Scope, SeparationOfDuty
+from .tokens.models import LinkedIdentity, RefreshToken, SigningKey, TokenSession
 
 __all__ = [
     "APIKey",
     "APIKeySecret",
     "Event",
+    "FailureCounter",
     "Generation",
     "Grant",
+    "LinkedIdentity",
     "RateCounter",
+    "RefreshToken",
     "Role",
     "Scope",
     "SeparationOfDuty",
     "ServiceAccount",
+    "SigningKey",
+    "TokenSession",
 ]

@@ -129,12 +129,13 @@ def refuse(
 ) -> Never:
     """Raise the answer to a refused request; with an event where somebody is known."""
     if access is None:
-        raise_answer(responses.NOT_AUTHENTICATED)
+        raise_answer(responses.NOT_AUTHENTICATED, request)
     if (
         request.method == request._request.method
     ):  # else DRF asks for another method's sake, to describe the view: nobody tried it
         _write(request, access, decision, obj)
-    raise_answer(responses.UNDECLARED if requirement is None else responses.for_decision(decision, requirement))
+    answer = responses.UNDECLARED if requirement is None else responses.for_decision(decision, requirement)
+    raise_answer(answer, request)
 
 
 def _write(request: Request, access: Access, decision: Decision, obj: Any = None) -> None:

@@ -6,7 +6,6 @@ import math
 import time
 from typing import Any, Never
 
-from rest_framework.exceptions import Throttled
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
@@ -15,19 +14,9 @@ from .authn.rates import take
 from .core.access import Access
 from .core.rates import parse_rate
 from .core.reasons import Reason
+from .edge import RateLimited
 from .events.later import refused_later
 from .events.tags import Action
-
-
-class RateLimited(Throttled):
-    """429 with the body of every other refusal."""
-
-    def __init__(self, wait: float) -> None:
-        super().__init__(wait)
-        seconds = max(1, math.ceil(wait))
-        detail = f"Too many requests with this credential. Try again in {seconds} seconds."
-        self.detail: Any = {"detail": detail, "code": "rate_limited"}
-        self.wait = seconds
 
 
 class AccessRateThrottle(BaseThrottle):
@@ -54,4 +43,4 @@ class AccessRateThrottle(BaseThrottle):
         refused_later(
             Action.ACCESS_DENIED, Reason.RATE, where=where_of(request), detail=f"credential {access.credential.id}"
         )
-        raise RateLimited(wait)
+        raise RateLimited(wait, "Too many requests with this credential.")

@@ -18,6 +18,8 @@ from servers import exit_on_signals, ignore_signals, stop, wait_for
 
 MANAGE = Path(__file__).resolve().parent.parent / "example_project" / "manage.py"
 HOST = "127.0.0.1"
+ACCESS_TOKEN = """sed 's/.*"access_token":"\\([^"]*\\).*/\\1/'"""
+"""Takes the access token out of the answer to a log-in, where there may be no jq."""
 
 
 class DemoError(Exception):
@@ -87,6 +89,7 @@ def guide(base: str, seeded: dict[str, dict[str, dict[str, str]]]) -> str:
     key = {name: made["key"] for group in seeded.values() for name, made in group.items()}
     book = f"book={first_id(f'{base}/api/books/', key['sue'])}&quantity=2"
     order = first_id(f"{base}/api/orders/", key["sue"])
+    token = f"curl -s -d 'username=sue&password={seeded['people']['sue']['password']}' {base}/access/token/"
     lines = [
         ("Books, open to everybody", f"curl -s {base}/api/books/"),
         ("Orders without a key: 401", f"curl -s {base}/api/orders/"),
@@ -107,6 +110,11 @@ def guide(base: str, seeded: dict[str, dict[str, dict[str, str]]]) -> str:
         (
             "What the warehouse's service account is and may do",
             f"curl -s -H 'X-API-Key: {key['warehouse']}' {base}/access/me/",
+        ),
+        ("sue logs in: an access token and a refresh token", token),
+        (
+            "... and sees orders with the access token, without a key",
+            f'curl -s -H "Authorization: Bearer $({token} | {ACCESS_TOKEN})" {base}/api/orders/',
         ),
     ]
     people = [f"  {name:<6} {made['password']}" for name, made in seeded["people"].items()]

@@ -18,6 +18,9 @@ from django_apiaccess.keys import service as keys
 from django_apiaccess.keys.lookup import memory
 from django_apiaccess.keys.usage import usage
 from django_apiaccess.roles import service as roles
+from django_apiaccess.tokens.remembered import remembered
+from django_apiaccess.tokens.ring import ring
+from django_apiaccess.tokens.usage import usage as session_usage
 from tests.checking import clean_project, urls  # noqa: F401 - fixtures of the tests of system checks
 
 # A machine that is busy makes no test fail, and what one run finds another finds too.
@@ -30,9 +33,11 @@ def _nothing_left_over(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """What a test's requests left to be written later, or to be remembered, belongs to that test alone."""
     monkeypatch.setattr(flusher, "wake", lambda: None)  # no thread that writes whenever it likes; tests/servers have it
     yield
-    for collector in (usage, later):
+    for collector in (usage, session_usage, later):
         collector.forget()
     memory.clear()
+    remembered.clear()
+    ring.clear()
     seen.clear()
 
 

@@ -321,14 +321,15 @@ def test_unknown_wrong_expired_revoked_and_inactive_cannot_be_told_apart(make_us
 def test_each_refusal_after_the_look_up_costs_one_query_and_one_event(
     issued, operator, when, django_assert_num_queries
 ):
+    """What never was a key of ours is counted against its network, in two more."""
     if when == "revoked":
         keys.revoke(issued.key, reason="test", by=operator)
     else:
         issued.key.delete()
     get(HTTP_AUTHORIZATION=f"Api-Key {issued.text}")
-    with django_assert_num_queries(2) as queries:
+    with django_assert_num_queries(2 if when == "revoked" else 4) as queries:
         get(HTTP_AUTHORIZATION=f"Api-Key {issued.text}")
-    assert [query["sql"].split()[0] for query in queries][1] == "INSERT"
+    assert [query["sql"].split()[0] for query in queries][-1] == "INSERT"
 
 
 def test_a_refusal_writes_nothing_of_the_text_that_was_sent(issued, operator, caplog):

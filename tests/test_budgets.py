@@ -110,12 +110,20 @@ def test_a_text_that_is_no_key_costs_no_statement(db, client_of):
         assert asked(client_of(wrong), 401) == []
 
 
-def test_an_unknown_key_costs_the_look_up_and_its_event(db, client_of):
+def test_an_unknown_key_costs_the_look_up_its_count_and_its_event(db, client_of):
     client = client_of(make_key("ak").text)
-    look_up, event, *more = (
-        sql.split()[0] for sql in asked(client, 401) if not sql.startswith(("SAVEPOINT", "RELEASE"))
-    )
-    assert (look_up, event, more) == ("SELECT", "INSERT", [])
+    asked(client, 401)
+    statements_ = [sql.split()[0] for sql in asked(client, 401) if not sql.startswith(("SAVEPOINT", "RELEASE"))]
+    look_up, *count, event = statements_
+    assert (look_up, count, event) == ("SELECT", ["SELECT", "UPDATE"], "INSERT")
+
+
+def test_an_unknown_key_from_a_network_that_is_closed_costs_two_reads(db, client_of, settings):
+    settings.API_ACCESS = {**settings.API_ACCESS, "LOCKOUT": {"NETWORK_FREE": 1}}
+    client = client_of(make_key("ak").text)
+    asked(client, 401)
+    asked(client, 401)
+    assert [sql.split()[0] for sql in asked(client, 429)] == ["SELECT", "SELECT"]
 
 
 def test_with_the_cache_a_request_asks_nothing(cached):

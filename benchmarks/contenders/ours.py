@@ -7,6 +7,7 @@ from typing import Any
 from .base import Contender, bearer
 
 PEPPERS = ["benchmark-pepper-0123456789abcdef-0123456789"]
+SCOPES = frozenset({"shop:read"})
 
 
 class Ours(Contender):
@@ -53,4 +54,29 @@ class OursCached(Ours):
     api_access = {"PEPPERS": PEPPERS, "CACHE_SECONDS": 30, "MAX_REVOCATION_LAG": 5}
 
 
-CONTENDERS = (Ours, OursCached)
+class OursJWT(Ours):
+    """Signature, session, user, grants and revocation: seen at every request."""
+
+    name, label = "ours_jwt", "django_apiaccess: JWT (EdDSA), revocable at the next request"
+
+    def issue(self, user: Any) -> dict[str, str]:
+        from django.utils import timezone
+
+        from django_apiaccess.events.source import Where
+        from django_apiaccess.tokens import service
+
+        super().issue(user)  # role and grant
+        proof = service.Proof(("pwd",), "aal1", timezone.now())
+        return bearer("Bearer", service.begin(user, proof=proof, where=Where(), scopes=SCOPES).access_token)
+
+    def refused(self, user: Any) -> dict[str, dict[str, str]]:
+        header, payload, signature = self.issue(user)["HTTP_AUTHORIZATION"].split()[1].split(".")
+        return {"forged": bearer("Bearer", f"{header}.{payload}.{signature[::-1]}")}
+
+
+class OursJWTCached(OursJWT):
+    name, label = "ours_jwt_cached", "django_apiaccess: JWT, CACHE_SECONDS = 30"
+    api_access = OursCached.api_access
+
+
+CONTENDERS = (Ours, OursCached, OursJWT, OursJWTCached)

@@ -15,7 +15,8 @@ from django.db import models, router, transaction
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
-from ..authn.models import RateCounter
+from ..authn.failures import ended_before
+from ..authn.models import FailureCounter, RateCounter
 from ..conf import access_settings
 from ..events.models import Event
 from ..events.record import changed
@@ -24,6 +25,9 @@ from ..events.tags import Action
 from ..keys.models import APIKey, APIKeySecret
 from ..roles.models import Grant
 from ..roles.querysets import object_key
+from ..tokens.models import RefreshToken, SigningKey, TokenSession
+from ..tokens.refreshing import FOREIGN
+from ..tokens.ring import forget_retired
 
 BATCH: Final = 1000
 KEEP: Final = timedelta(days=90)
@@ -41,7 +45,7 @@ class Part:
 
 
 def prune(*, by: Actor, keep: timedelta = KEEP, dry_run: bool = False, step: Step | None = None) -> dict[str, int]:
-    """Delete what has ended; how many of each. `keep`: how long keys stay after they expired or were revoked."""
+    """Delete what has ended; how many of each. `keep`: how long keys and sessions stay after they expired or were revoked."""
     now = timezone.now()
     counts: dict[str, int] = {}
     for part in _parts(now, keep):
@@ -50,6 +54,8 @@ def prune(*, by: Actor, keep: timedelta = KEEP, dry_run: bool = False, step: Ste
             counts[part.name] += len(ids) if dry_run else _delete(part.model, ids)
             if step is not None:
                 step(len(ids))
+    retired = SigningKey.objects.filter(verifies_until__lte=now).exclude(sealed_private="")
+    counts["private keys"] = retired.count() if dry_run else forget_retired()
     if not dry_run and any(counts.values()):
         changed(Action.PRUNED, None, by=by, label="what has ended", deleted=counts)
     return counts
@@ -61,6 +67,9 @@ def _parts(now: datetime, keep: timedelta) -> Iterator[Part]:
     yield Part("grants", Grant, lambda: _ids(Grant.objects.ended_before(now)))
     yield Part("grants on missing objects", Grant, _orphaned_grants)
     yield Part("rate counters", RateCounter, _old_counters)
+    yield Part("failure counters", FailureCounter, lambda: _ids(ended_before(now)))
+    yield Part("sessions", TokenSession, lambda: _ids(_ended_sessions(now - keep)))
+    yield Part("refresh tokens", RefreshToken, lambda: _ids(_used_up(now)))
     retention = access_settings.EVENTS_RETENTION
     if retention is not None:
         yield Part("events", Event, lambda: _ids(Event.objects.filter(at__lt=now - retention)))
@@ -86,13 +95,15 @@ def _delete(model: type[models.Model], ids: list[Any]) -> int:
     """
     using = router.db_for_write(model)
     rows: Any = model._base_manager.using(using).filter(pk__in=ids)
-    own = {APIKey, APIKeySecret}
+    own = {APIKey, APIKeySecret, RefreshToken}
     foreign = [relation for relation in model._meta.related_objects if relation.related_model not in own]
     with transaction.atomic(using=using):
         if foreign:
             return int(rows.delete()[1].get(model._meta.label, 0))
         if model is APIKey:
             _raw_delete(APIKeySecret._base_manager.using(using).filter(key__in=ids), using)
+        if model is TokenSession:
+            _raw_delete(RefreshToken._base_manager.using(using).filter(session__in=ids), using)
         return _raw_delete(rows, using)
 
 
@@ -157,6 +168,18 @@ def _present(model: type[models.Model], object_ids: set[str]) -> set[str]:
             continue
     found = model._base_manager.filter(pk__in=keys).only("pk")
     return {object_key(row) for row in found}
+
+
+def _ended_sessions(before: datetime) -> Any:
+    """Sessions that ended before that. One that remembers a token of another package stays until that token is dead by the clock."""
+    foreign = RefreshToken.objects.filter(session=OuterRef("pk"), public_id__startswith=FOREIGN)
+    return TokenSession.objects.filter(Q(expires_at__lt=before) | Q(revoked_at__lt=before) & ~Exists(foreign))
+
+
+def _used_up(now: datetime) -> Any:
+    """Refresh tokens used so long ago that unused they would be dead as well: until then a replay of one must end its session."""
+    used_up = RefreshToken.objects.filter(used_at__lt=now - access_settings.REFRESH_TOKEN_LIFETIME)
+    return used_up.exclude(public_id__startswith=FOREIGN)
 
 
 def _old_counters() -> Iterator[list[Any]]:

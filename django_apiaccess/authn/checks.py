@@ -20,6 +20,7 @@ BY_ADDRESS: Final = (
     "rest_framework.throttling.UserRateThrottle",
     "rest_framework.throttling.ScopedRateThrottle",
 )
+YEAR: Final = 31_536_000
 SESSION_MIDDLEWARE: Final = (
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -90,7 +91,7 @@ def check_proxies() -> Iterator[CheckMessage]:
         yield warning(
             CheckId.PROXY_NOT_TRUSTED,
             f"{named[0]} says that a reverse proxy stands in front, but API_ACCESS['TRUSTED_PROXIES'] is empty: the proxy's address "
-            "counts as every client's, for keys that are bound to networks and in events.",
+            "counts as every client's, for keys that are bound to networks and in events, and its word on TLS is not believed.",
             "Add the proxy's network, as API_ACCESS = {'TRUSTED_PROXIES': ['10.0.0.0/8']}.",
         )
 
@@ -159,7 +160,64 @@ def check_tls() -> Iterator[CheckMessage]:
         yield warning(
             CheckId.CLEARTEXT,
             "Credentials are accepted over plain HTTP, where everybody on the way reads them.",
-            "Write API_ACCESS = {'REQUIRE_TLS': True}; behind a proxy set SECURE_PROXY_SSL_HEADER too.",
+            "Write API_ACCESS = {'REQUIRE_TLS': True}; behind a proxy that ends TLS set TRUSTED_PROXIES too.",
+        )
+
+
+def check_cleartext() -> Iterator[CheckMessage]:
+    if (
+        sound("REQUIRE_TLS", "ON_CLEARTEXT")
+        and access_settings.ON_CLEARTEXT == "revoke"
+        and not access_settings.REQUIRE_TLS
+    ):
+        yield error(
+            CheckId.REVOKES_NOTHING,
+            "API_ACCESS['ON_CLEARTEXT'] is 'revoke', but without REQUIRE_TLS plain HTTP is accepted: nothing is ever revoked.",
+            "Write API_ACCESS = {'REQUIRE_TLS': True, 'ON_CLEARTEXT': 'revoke'}.",
+        )
+
+
+def check_hsts() -> Iterator[CheckMessage]:
+    if settings.SECURE_HSTS_SECONDS < YEAR:
+        yield warning(
+            CheckId.HSTS_SHORT,
+            f"SECURE_HSTS_SECONDS is {settings.SECURE_HSTS_SECONDS}: browsers do not keep to TLS for a year (ASVS 3.4.1).",
+            f"Set SECURE_HSTS_SECONDS = {YEAR} and SECURE_HSTS_INCLUDE_SUBDOMAINS = True, or silence this when the proxy sends the header.",
+        )
+
+
+def check_redirect() -> Iterator[CheckMessage]:
+    if settings.SECURE_SSL_REDIRECT and not settings.SECURE_REDIRECT_EXEMPT:
+        yield warning(
+            CheckId.REDIRECTS_CREDENTIALS,
+            "SECURE_SSL_REDIRECT redirects the API too: a client that sends its credential in the clear never notices, and "
+            "neither REQUIRE_TLS nor ON_CLEARTEXT sees it.",
+            "Exempt the API, as SECURE_REDIRECT_EXEMPT = [r'^api/', r'^access/'].",
+        )
+
+
+def check_cookies() -> Iterator[CheckMessage]:
+    if not sound("CREDENTIALS") or not {"session", "jwt"} & set(access_settings.CREDENTIALS):
+        return
+    open_ones = [name for name in ("SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE") if not getattr(settings, name)]
+    if open_ones:
+        yield warning(
+            CheckId.COOKIES_IN_CLEAR,
+            f"{open_ones[0]} is off: the browser sends a cookie that lets people in over plain HTTP too (ASVS 3.3.1).",
+            f"Set {open_ones[0]} = True.",
+        )
+
+
+def check_basic() -> Iterator[CheckMessage]:
+    if (
+        sound("CREDENTIALS", "REQUIRE_TLS")
+        and "basic" in access_settings.CREDENTIALS
+        and not access_settings.REQUIRE_TLS
+    ):
+        yield warning(
+            CheckId.BASIC_IN_CLEAR,
+            "Basic is enabled and REQUIRE_TLS is off: Basic itself is refused over plain HTTP, but the log-in takes passwords there.",
+            "Write API_ACCESS = {'REQUIRE_TLS': True}.",
         )
 
 
@@ -173,5 +231,6 @@ CHECKS: Final[tuple[Check, ...]] = (
     check_authentication,
     check_throttle,
     check_anonymous_rates,
+    check_cleartext,
 )
-DEPLOY_CHECKS: Final[tuple[Check, ...]] = (check_tls,)
+DEPLOY_CHECKS: Final[tuple[Check, ...]] = (check_tls, check_hsts, check_redirect, check_cookies, check_basic)

@@ -49,7 +49,8 @@ def presented(meta: Mapping[str, Any]) -> Presented | None:
 
 def _in_authorization(authorization: str) -> Presented | None:
     if len(authorization) > MAX_LENGTH:
-        if _scheme_of(authorization) not in {*SCHEMES, ""}:
+        scheme = _scheme_of(authorization)
+        if scheme and not _is_ours(scheme):
             return None  # a Kerberos ticket is that long
         raise InvalidCredential(Reason.MALFORMED, f"longer than {MAX_LENGTH} characters")
     plain = PLAIN.fullmatch(authorization)
@@ -60,15 +61,20 @@ def _in_authorization(authorization: str) -> Presented | None:
     scheme, value = _scheme_of(authorization), authorization.partition(" ")[2]
     if not scheme:
         raise InvalidCredential(Reason.MALFORMED, "no scheme")
-    if scheme not in SCHEMES:
+    if not _is_ours(scheme):
         return None
     if not value:
         raise InvalidCredential(Reason.MALFORMED, "a scheme without a credential")
     return Presented(scheme, secrets.SecretText(_checked(value)))
 
 
-SCHEMES: Final = frozenset({"api-key", "bearer", "token"})
+SCHEMES: Final = frozenset({"api-key", "bearer", "token", "basic"})
 """The schemes that are ours to judge. Others are left to the project's other authenticators."""
+
+
+def _is_ours(scheme: str) -> bool:
+    """Basic only where it is enabled: else it is another authenticator's, or a reverse proxy's that asks for a password of its own."""
+    return scheme in SCHEMES and (scheme != "basic" or "basic" in access_settings.CREDENTIALS)
 
 
 def _scheme_of(authorization: str) -> str:

@@ -6,7 +6,7 @@ To add one: a folder with a class of this contract in `credential.py`, its dotte
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final, Protocol
 
@@ -34,6 +34,8 @@ class Client:
 
     where: Where
     origin: str = ""
+    request: Any = field(default=None, repr=False, compare=False)
+    """The Django request, for what must hand it on (password back-ends)."""
 
     @property
     def address(self) -> str | None:
@@ -54,8 +56,15 @@ class CredentialKind(Protocol):
         """The access that the credential gives. Raises `InvalidCredential`."""
 
 
-KINDS: Final[dict[str, str]] = {"api_key": "django_apiaccess.keys.credential.APIKeyKind"}
-"""Header kinds by name, in the order in which they are asked. A session is no header: `authentication` knows it."""
+KINDS: Final[dict[str, str]] = {
+    "api_key": "django_apiaccess.keys.credential.APIKeyKind",
+    "legacy_jwt": "django_apiaccess.contrib.simplejwt.credential.LegacyJWTKind",
+    "jwt": "django_apiaccess.tokens.credential.JWTKind",
+    "basic": "django_apiaccess.passwords.credential.BasicKind",
+}
+"""Header kinds by name, in the order in which they are asked. A session is no header: `authentication` knows it. `legacy_jwt` is nothing
+that a project lists: it comes with `jwt` where the setting `LEGACY_JWT` is made.
+"""
 
 
 @lru_cache(maxsize=8)
@@ -65,7 +74,10 @@ def _enabled(names: tuple[str, ...]) -> tuple[CredentialKind, ...]:
 
 def enabled_kinds() -> tuple[CredentialKind, ...]:
     """The header kinds that the project enabled, in order."""
-    return _enabled(access_settings.CREDENTIALS)
+    names = access_settings.CREDENTIALS
+    if access_settings.LEGACY_JWT and "jwt" in names:
+        names = (*names, "legacy_jwt")
+    return _enabled(names)
 
 
 def kind(name: str) -> Any:

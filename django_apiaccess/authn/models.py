@@ -1,4 +1,4 @@
-"""Counters for rates, where no shared cache is set."""
+"""Counters: of rates, where no shared cache is set, and of failed attempts."""
 
 from __future__ import annotations
 
@@ -11,6 +11,18 @@ class RateCounter(models.Model):
     subject = models.CharField(max_length=100, primary_key=True)
     window = models.BigIntegerField()
     count = models.PositiveIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.subject}: {self.count}"
+
+
+class FailureCounter(models.Model):
+    """Failed attempts of one bucket (see `authn.failures`), and until when it is closed."""
+
+    subject = models.CharField(max_length=100, primary_key=True)
+    count = models.PositiveIntegerField()
+    last_at = models.DateTimeField()
+    blocked_until = models.DateTimeField()
 
     def __str__(self) -> str:
         return f"{self.subject}: {self.count}"

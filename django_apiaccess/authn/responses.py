@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from ..conf import access_settings
 from ..core.assurance import ACR_LEVELS, rank
 from ..core.decision import Decision
 from ..core.reasons import Reason
@@ -47,9 +48,25 @@ def invitation(**bearer: str) -> str:
     return f"{challenge('Api-Key')}, {challenge('Bearer', **bearer)}"
 
 
+BASIC: Final = 'Basic realm="api", charset="UTF-8"'
+"""RFC 7617 section 2.1. Browsers ask for a password when they see it, so it goes out only where Basic is enabled."""
+
+
+def challenges_of(answer: Answer, metadata: str = "") -> str:
+    """The challenges of an answer as they go out: with Basic's where a credential is asked for and Basic is enabled.
+
+    `metadata` is the address that Bearer's challenge names (RFC 9728 section 5.1).
+    """
+    asks = answer.challenge.startswith("Api-Key ") and "basic" in access_settings.CREDENTIALS
+    sent = f"{answer.challenge}, {BASIC}" if asks else answer.challenge
+    bearer = f'Bearer realm="{REALM}"'
+    return sent.replace(bearer, f'{bearer}, resource_metadata="{_quotable(metadata)}"', 1) if metadata else sent
+
+
 NOT_AUTHENTICATED: Final = Answer(
     401, "not_authenticated", "Send a credential: Authorization: Api-Key <key>.", invitation()
 )
+INVALID_LOGIN: Final = Answer(401, "invalid_credential", "The user name or the password is not right.", invitation())
 INVALID: Final = Answer(
     401,
     "invalid_credential",
@@ -79,6 +96,9 @@ INSECURE: Final = Answer(
 )
 NETWORK: Final = Answer(403, "network_not_allowed", "This credential may not be used from this address.")
 ORIGIN: Final = Answer(403, "origin_not_allowed", "This credential may not be used from this origin.")
+ISSUER_UNAVAILABLE: Final = Answer(
+    503, "issuer_unavailable", "The issuer of this token cannot be reached to verify it. Try again in a moment."
+)
 CSRF: Final = Answer(403, "csrf_failed", "The CSRF token is missing or wrong.")
 
 BY_REASON: Final[dict[Reason, Answer]] = {
@@ -94,8 +114,12 @@ BY_REASON: Final[dict[Reason, Answer]] = {
 }
 
 
-def for_credential(reason: Reason) -> Answer:
-    """The answer to a refused credential: the same for all that is unknown, wrong, expired, revoked or inactive."""
+def for_credential(reason: Reason, kind: str = "") -> Answer:
+    """The answer to a refused credential: the same for all that is unknown, wrong, expired, revoked or inactive; of a JWT also for a wrong
+    form (RFC 8725): only its issuer can mend it, not who sends it.
+    """
+    if kind == "jwt":
+        return INVALID
     return BY_REASON.get(reason, INVALID)
 
 

@@ -13,7 +13,7 @@ from django.conf import settings
 from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiViewExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.settings import spectacular_settings
-from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework import serializers
 
 from ..access.declaration import DeclarationError
@@ -22,6 +22,7 @@ from ..core.requirement import Requirement
 
 KEY_HEADER: Final = "apiKeyAuth"
 BEARER: Final = "bearerAuth"
+BASIC: Final = "basicAuth"
 COOKIE: Final = "cookieAuth"
 """The name that drf-spectacular gives to sessions too, so that both are one."""
 
@@ -35,6 +36,7 @@ class RefusalSerializer(serializers.Serializer[Any]):
         child=serializers.CharField(), required=False, help_text="Scopes that are asked for."
     )
     missing = serializers.ListField(child=serializers.CharField(), required=False, help_text="Those that are missing.")
+    field = serializers.CharField(required=False, help_text="The field that is not right.")
 
 
 def asked_of(schema: AutoSchema) -> tuple[bool, Requirement | None]:
@@ -46,7 +48,7 @@ def asked_of(schema: AutoSchema) -> tuple[bool, Requirement | None]:
 
 
 class AccessScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
-    """Our authentication classes: a key as X-API-Key or Bearer (both work in Swagger UI's Authorize), and the session's cookie."""
+    """Our authentication classes: a key as X-API-Key, a key or an access token as Bearer, Basic, and the session's cookie."""
 
     target_class = "django_apiaccess.authentication.AccessAuthentication"
     match_subclasses = True
@@ -58,14 +60,18 @@ class AccessScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
 
     def _schemes(self) -> dict[str, dict[str, Any]]:
         schemes: dict[str, dict[str, Any]] = {}
+        bearer = []
         if self.target.takes("api_key"):
             told = "An API key. It is taken as `Authorization: Api-Key <key>` too."
             schemes[KEY_HEADER] = {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": told}
-            schemes[BEARER] = {
-                "type": "http",
-                "scheme": "bearer",
-                "description": "An API key as `Authorization: Bearer <key>`.",
-            }
+            bearer.append("an API key")
+        if self.target.takes("jwt"):
+            bearer.append("an access token")
+        if bearer:
+            told = f"`Authorization: Bearer ...` with {' or '.join(bearer)}."
+            schemes[BEARER] = {"type": "http", "scheme": "bearer", "description": told}
+        if self.target.takes("basic"):
+            schemes[BASIC] = {"type": "http", "scheme": "basic", "description": "User name and password (RFC 7617)."}
         if self.target.takes("session"):
             told = "A session of this site; requests that change something need the CSRF token as well."
             schemes[COOKIE] = {
@@ -153,3 +159,97 @@ class KeyViews(OpenApiViewExtension):  # type: ignore[no-untyped-call]
             ),
         )
         return decorate(type("APIKeyViewSet", (self.target_class,), {"__doc__": self.target_class.__doc__}))  # type: ignore[arg-type]
+
+
+REFUSED: Final = {
+    400: "The request, the token or the scope is not right; `code` says which.",
+    401: "The user name or the password is not right.",
+    403: "The transport is not safe, the CSRF proof is missing, or a second factor is asked for.",
+    429: "Too many failed attempts; `Retry-After` says how long to wait.",
+}
+
+
+def described(view: Any, *refused: int, **schema: Any) -> type:
+    """A token endpoint with the schema of its POST, and with what it answers when it refuses."""
+    schema["responses"] |= {status: OpenApiResponse(RefusalSerializer, REFUSED[status]) for status in refused}
+    decorate = extend_schema_view(post=extend_schema(**schema))
+    return decorate(type(view.__name__, (view,), {"__doc__": view.__doc__}))
+
+
+class LoginSchema(OpenApiViewExtension):  # type: ignore[no-untyped-call]
+    """`token/`: user name and password are given, tokens come back."""
+
+    target_class = "django_apiaccess.access.views.TokenView"
+
+    def view_replacement(self) -> type:
+        """The same view with its schema."""
+        from ..tokens.serializers import TokensSerializer
+
+        return described(self.target_class, 400, 401, 403, 429, summary="Log in", responses={200: TokensSerializer})
+
+
+class RefreshSchema(OpenApiViewExtension):  # type: ignore[no-untyped-call]
+    """`token/refresh/`."""
+
+    target_class = "django_apiaccess.tokens.views.RefreshView"
+
+    def view_replacement(self) -> type:
+        """The same view with its schema."""
+        from ..tokens.serializers import TokensSerializer
+
+        summary = "Change a refresh token for new tokens"
+        return described(self.target_class, 400, 403, summary=summary, responses={200: TokensSerializer})
+
+
+class RevokeSchema(OpenApiViewExtension):  # type: ignore[no-untyped-call]
+    """`token/revoke/`: an answer without a body."""
+
+    target_class = "django_apiaccess.tokens.views.RevokeView"
+
+    def view_replacement(self) -> type:
+        """The same view with its schema."""
+        ended = OpenApiResponse(description="Its session has ended, if there was one.")
+        return described(self.target_class, 400, 403, summary="Log out (RFC 7009)", responses={200: ended})
+
+
+class IntrospectSchema(OpenApiViewExtension):  # type: ignore[no-untyped-call]
+    """`token/introspect/`."""
+
+    target_class = "django_apiaccess.tokens.views.IntrospectView"
+
+    def view_replacement(self) -> type:
+        """The same view with its schema."""
+        from ..tokens.serializers import IntrospectionSerializer
+
+        summary = "Ask what a token is good for (RFC 7662)"
+        return described(self.target_class, 400, summary=summary, responses={200: IntrospectionSerializer})
+
+
+class SessionViews(OpenApiViewExtension):  # type: ignore[no-untyped-call]
+    """`sessions/`: what ending them answers."""
+
+    target_class = "django_apiaccess.tokens.views.SessionViewSet"
+
+    def view_replacement(self) -> type:
+        """The same views with their schemas."""
+        from ..tokens.serializers import EndedSerializer
+
+        view: Any = self.target_class
+        current = OpenApiParameter("id", str, OpenApiParameter.PATH, description="Its id, or `current`: this one.")
+
+        @extend_schema_view(
+            list=extend_schema(summary="Where I am logged in"),
+            retrieve=extend_schema(summary="One of my sessions", parameters=[current]),
+            destroy=extend_schema(summary="End one of my sessions", parameters=[current], responses={204: None}),
+        )
+        class SessionViewSet(view):  # type: ignore[misc]
+            @extend_schema(
+                summary="End all my sessions",
+                operation_id="access_sessions_destroy_all",
+                responses={200: EndedSerializer},
+            )
+            def destroy_all(self, request: Any) -> Any:
+                return super().destroy_all(request)
+
+        SessionViewSet.__doc__ = view.__doc__
+        return SessionViewSet

@@ -5,14 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
 
 from django.utils import timezone
 
 from ..authn.kinds import Client, Presented
 from ..conf import access_settings
 from ..core import digests, secrets
-from ..core import scopes as core_scopes
 from ..core.access import Access, CredentialRef
 from ..core.addresses import contains, parse_address, parse_networks
 from ..core.origins import parse_origins
@@ -21,11 +19,8 @@ from ..events.record import changed
 from ..events.source import Actor
 from ..events.tags import Action
 from ..exceptions import InvalidCredential
-from ..roles.ceiling import put_ceiling
-from ..roles.policy import parse_grants, policy_for
-from ..roles.rights import PrincipalRights, build_access
 from . import legacy
-from .lookup import KeyRow, lazy_principal, load, memory
+from .lookup import KeyRow, load, memory
 from .models import APIKey, APIKeySecret
 from .usage import usage
 
@@ -120,7 +115,7 @@ def restrictions(row: KeyRow, client: Client, now: datetime) -> Iterator[tuple[R
         yield Reason.EXPIRED, ""
     if row.secret_expires_at is not None and row.secret_expires_at <= now:
         yield Reason.SECRET_RETIRED, "this secret was replaced by a rotation"
-    if not row.principal_value("is_active", default=True):
+    if not row.is_active:
         yield Reason.PRINCIPAL_INACTIVE, ""
     if row.networks:
         address = parse_address(client.address or "")
@@ -132,21 +127,6 @@ def restrictions(row: KeyRow, client: Client, now: datetime) -> Iterator[tuple[R
 
 def access_of_row(row: KeyRow, now: datetime) -> Access:
     """Granted ∩ held, from the row alone: no query unless the policy changed."""
-    policy = policy_for(row.policy_generation)
-    grants = parse_grants(row.direct_grants, row.group_grants)
-    held = policy.held(grants.active(now), superuser=bool(row.principal_value("is_superuser", default=False)))
-
-    def finish(user: Any) -> None:  # holds nothing of the access: a circle would be left to the garbage collector
-        user.__dict__["_apiaccess_rights"] = PrincipalRights(user, policy, held, None)
-        put_ceiling(user, PrincipalRights(user, policy, held, core_scopes.registry.expand(row.scopes)))
-
     ends = [end for end in (row.expires_at, row.secret_expires_at) if end is not None]
-    return build_access(
-        lazy_principal(row, finish),
-        CredentialRef(KIND, str(row.key_id), row.name),
-        policy=policy,
-        held=held,
-        granted=row.scopes,
-        expires_at=min(ends, default=None),
-        rate=row.rate,
-    )
+    credential = CredentialRef(KIND, str(row.key_id), row.name)
+    return row.access(credential, granted=row.scopes, now=now, expires_at=min(ends, default=None), rate=row.rate)

@@ -212,6 +212,8 @@ class Generation(models.Model):
     """Roles, their inheritance, scopes and permissions."""
     CREDENTIALS = "credentials"
     """Keys, grants, group membership and principals: what a process may have cached of a credential."""
+    SIGNING_KEYS = "signing_keys"
+    """The keys that sign access tokens."""
 
     name = models.CharField(primary_key=True, max_length=20)
     value = models.BigIntegerField()

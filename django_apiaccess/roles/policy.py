@@ -96,6 +96,10 @@ class Policy:
     def role(self, name: str) -> RoleRights | None:
         return self._by_name.get(name)
 
+    def id_of(self, name: str) -> int | None:
+        """The id of the role of that name."""
+        return next((pk for pk, role in self.by_role.items() if role.name == name), None)
+
     def roles_giving_scope(self, scope: str) -> list[int]:
         return [pk for pk, role in self.by_role.items() if scope in role.scopes]
 

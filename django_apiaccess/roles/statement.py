@@ -76,11 +76,11 @@ def _rows(grants: models.QuerySet[Any]) -> JSONRows:
     return JSONRows(grants.order_by().annotate(on_object=on_object).values(*COLUMNS).distinct())
 
 
-def generations() -> dict[str, Any]:
-    """Annotations `policy_generation` and `credentials_generation`."""
+def generations(*more: str) -> dict[str, Any]:
+    """Annotations `policy_generation` and `credentials_generation`, and those of `more`."""
     return {
         f"{name}_generation": Subquery(Generation.objects.filter(name=name).values("value"))
-        for name in (Generation.POLICY, Generation.CREDENTIALS)
+        for name in (Generation.POLICY, Generation.CREDENTIALS, *more)
     }
 
 

@@ -19,7 +19,17 @@ from django_apiaccess.models import APIKey, APIKeySecret, Grant
 from django_apiaccess.roles import service as roles
 from tests.testapp.models import Document, Parcel
 
-NOTHING = {"secrets": 0, "keys": 0, "grants": 0, "grants on missing objects": 0, "rate counters": 0}
+NOTHING = {
+    "secrets": 0,
+    "keys": 0,
+    "grants": 0,
+    "grants on missing objects": 0,
+    "rate counters": 0,
+    "failure counters": 0,
+    "sessions": 0,
+    "refresh tokens": 0,
+    "private keys": 0,
+}
 
 
 @pytest.fixture

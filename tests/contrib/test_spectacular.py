@@ -6,6 +6,7 @@ from drf_spectacular.drainage import GENERATOR_STATS
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.settings import spectacular_settings
 from drf_spectacular.validation import validate_schema
+from rest_framework.test import APIClient
 
 from django_apiaccess.keys import service as keys
 from tests.testapp import views
@@ -149,3 +150,65 @@ def test_the_request_of_a_rotation_is_its_own(document):
     assert operation["requestBody"]["content"]["application/json"]["schema"] == {
         "$ref": "#/components/schemas/Rotation"
     }
+
+
+# -- the token endpoints
+
+TOKEN = "/access/token/"
+
+
+@pytest.mark.parametrize("url", [TOKEN, f"{TOKEN}refresh/", f"{TOKEN}revoke/"])
+def test_logging_in_asks_for_no_credential(document, url):
+    post = document()["paths"][url]["post"]
+    assert "security" not in post
+    assert set(post["requestBody"]["content"]) == {"application/json", "application/x-www-form-urlencoded"}
+    assert {"200", "400", "403"} <= set(post["responses"])
+
+
+def test_introspection_names_its_scope(document):
+    post = document()["paths"][f"{TOKEN}introspect/"]["post"]
+    assert {"bearerAuth": ["tokens:introspect"]} in post["security"]
+
+
+def properties(found, reference):
+    return found["components"]["schemas"][reference["$ref"].rpartition("/")[2]]["properties"]
+
+
+def described(found, path, method, status="200"):
+    return properties(found, found["paths"][path][method]["responses"][status]["content"]["application/json"]["schema"])
+
+
+def test_the_answers_of_the_token_endpoints_have_the_members_that_are_described(
+    document, client_of, make_user, make_key
+):
+    found = document()
+    make_user("ann", "docs:read")
+    client = APIClient()
+    tokens = client.post(TOKEN, {"username": "ann", "password": "secret"}).json()
+    in_cookie = client.post(TOKEN, {"username": "ann", "password": "secret", "delivery": "cookie"}).json()
+    assert set(tokens) | set(in_cookie) == set(described(found, TOKEN, "post"))
+    refused = client.post(TOKEN, {}).json()
+    assert set(refused) <= set(described(found, TOKEN, "post", "400"))
+    asking = client_of(make_key(make_user("server", "tokens:introspect"), "tokens:introspect"))
+    told = asking.post(f"{TOKEN}introspect/", {"token": tokens["access_token"]}).json()
+    assert set(told) == set(described(found, f"{TOKEN}introspect/", "post"))
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {tokens['access_token']}")
+    assert set(client.get("/access/sessions/current/").json()) == set(described(found, "/access/sessions/{id}/", "get"))
+    assert set(client.delete("/access/sessions/").json()) == set(described(found, "/access/sessions/", "delete"))
+
+
+def test_no_description_says_that_a_password_or_a_token_sent_in_comes_back(document):
+    schemas = document()["components"]["schemas"]
+    for schema, member in (("Login", "password"), ("Refresh", "refresh_token"), ("Token", "token")):
+        assert schemas[schema]["properties"][member]["writeOnly"] is True
+
+
+def test_bearer_is_described_by_what_is_taken_as_bearer(document, settings):
+    def told():
+        return document()["components"]["securitySchemes"]
+
+    settings.API_ACCESS = {**settings.API_ACCESS, "CREDENTIALS": ["jwt", "basic"]}
+    assert sorted(told()) == ["basicAuth", "bearerAuth"]
+    assert told()["basicAuth"]["scheme"] == "basic"
+    assert "an access token" in told()["bearerAuth"]["description"]
+    assert "API key" not in told()["bearerAuth"]["description"]

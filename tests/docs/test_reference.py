@@ -81,6 +81,20 @@ def error_of(error: exceptions.InvalidChange) -> tuple[int, str]:
     return answer.status_code, answer.detail["code"]
 
 
+OF_TOKEN_ENDPOINTS = {
+    (400, "invalid_request"),
+    (400, "invalid_grant"),
+    (400, "invalid_scope"),
+    (403, "mfa_required"),
+    (404, "not_found"),
+    (405, "method_not_allowed"),
+    (406, "not_acceptable"),
+    (415, "unsupported_media_type"),
+    (429, "too_many_failures"),
+}
+"""Seen to be answered in tests/tokens/test_views.py."""
+
+
 def test_the_endpoints_page_has_every_error_with_its_status() -> None:
     answers = [answer for answer in vars(responses).values() if isinstance(answer, responses.Answer)]
     answers += [
@@ -96,12 +110,12 @@ def test_the_endpoints_page_has_every_error_with_its_status() -> None:
             (Reason.MFA_TOO_OLD, ()),
         )
     ]
-    rate_limited: Any = RateLimited(1).detail
+    rate_limited: Any = RateLimited(1, "text").detail
     real = {(answer.status, answer.code) for answer in answers}
     real |= {
         error_of(error("text")) for error in (exceptions.InvalidChange, exceptions.UnknownName, exceptions.Conflict)
     }
-    real |= {error_of(exceptions.NotHeld("text")), (429, rate_limited["code"])}
+    real |= {error_of(exceptions.NotHeld("text")), (429, rate_limited["code"])} | OF_TOKEN_ENDPOINTS
     assert documented_errors() == real
 
 
@@ -109,10 +123,9 @@ def test_the_endpoints_page_names_every_endpoint() -> None:
     from django_apiaccess import urls
 
     text = (REFERENCE / "endpoints.md").read_text()
-    for pattern in (*urls.urlpatterns[:1], *urls.router.urls):
-        route = (
-            str(pattern.pattern).strip("^$").replace("(?P<pk>[0-9]+)", "{id}").replace(r"\.", ".").replace("/?", "/")
-        )
+    for pattern in (*urls.urlpatterns[:-1], *urls.router.urls):
+        route = re.sub(r"\(\?P<pk>[^)]+\)|<str:id>", "{id}", str(pattern.pattern)).strip("^$")
+        route = route.replace(r"\.", ".").replace("/?", "/")
         if "format" not in route:
             assert f"access/{route}" in text, route
 

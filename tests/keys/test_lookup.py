@@ -8,8 +8,9 @@ from django.contrib.auth.models import Group
 from django.utils import timezone
 
 from django_apiaccess.events.models import Event
-from django_apiaccess.keys import credential, lookup, service
+from django_apiaccess.keys import credential, service
 from django_apiaccess.keys.lookup import RowMemory, load, memory
+from django_apiaccess.roles import principal
 from django_apiaccess.roles import service as roles
 from django_apiaccess.roles.models import Grant
 
@@ -31,7 +32,7 @@ def clock(monkeypatch):
             return self.now
 
     clock = Clock()
-    for module in (lookup, credential):
+    for module in (principal, credential):
         monkeypatch.setattr(module, "time", clock)
     return clock
 
@@ -211,7 +212,7 @@ def test_a_spoiled_key_asks_nothing_with_a_memory_either(issued, client_of, sett
 
 
 def test_the_memory_has_a_bound(ann, make_key, remembering, monkeypatch):
-    monkeypatch.setattr(lookup, "CACHE_SIZE", 3)
+    monkeypatch.setattr(principal, "MEMORY_SIZE", 3)
     ours = RowMemory()
     texts = [make_key(ann, "docs:read").text for _ in range(5)]
     remembering.tick(2)

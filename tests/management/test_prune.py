@@ -7,7 +7,17 @@ def test_counts_as_json_and_as_a_table(run, make_user, make_key):
     make_key(make_user("ann", "docs:read"), "docs:read")
     assert run("prune_access", "--format", "json").json == {
         "dry_run": False,
-        "deleted": {"secrets": 0, "keys": 0, "grants": 0, "grants_on_missing_objects": 0, "rate_counters": 0},
+        "deleted": {
+            "secrets": 0,
+            "keys": 0,
+            "grants": 0,
+            "grants_on_missing_objects": 0,
+            "rate_counters": 0,
+            "failure_counters": 0,
+            "sessions": 0,
+            "refresh_tokens": 0,
+            "private_keys": 0,
+        },
     }
     ran = run("prune_access", "--dry-run")
     assert "grants on missing objects  0" in ran.out

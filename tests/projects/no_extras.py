@@ -9,7 +9,7 @@ from tests.settings import *  # noqa: F403 - settings build on others
 
 EXTRAS = {
     "apprise", "authlib", "django_otp_webauthn", "drf_spectacular", "guardian", "knox", "phonenumbers", "redis",
-    "rest_framework_api_key", "rules", "unfold",
+    "rest_framework_api_key", "rest_framework_simplejwt", "rules", "unfold",
 }  # fmt: skip
 
 

@@ -20,6 +20,7 @@ DATABASES = {
         "CONN_HEALTH_CHECKS": True,
     }
 }
+EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 API_ACCESS = {**API_ACCESS, **json.loads(os.environ.get("API_ACCESS", "{}"))}
 CACHES["default"]["KEY_PREFIX"] = os.environ.get("CACHE_PREFIX", "")

@@ -8,12 +8,13 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth import get_user_model
+from django.contrib.auth.hashers import make_password
 from django.core.management import call_command
 
 from django_apiaccess.core import digests
 from django_apiaccess.events.source import Actor
 from django_apiaccess.keys import service as keys
-from django_apiaccess.models import APIKey, APIKeySecret, Event, Grant
+from django_apiaccess.models import APIKey, APIKeySecret, Event, Grant, RefreshToken, TokenSession
 from django_apiaccess.roles import service as roles
 
 BY = Actor.command("shell")
@@ -83,9 +84,58 @@ def fingerprint(pepper: str) -> str:
     return digests.fingerprint(pepper)
 
 
+def person(name: str, *, role: str = "support", password: str = "secret") -> None:
+    """A new person who can log in and holds the role."""
+    roles.grant(user=User.objects.create_user(name, f"{name}@example.org", password), role=role, by=BY)
+
+
+def set_password(user: str, password: str) -> None:
+    person = User.objects.get(username=user)
+    person.set_password(password)
+    person.save()
+
+
+def update_password(user: str, password: str) -> None:
+    """As a script does that goes round the model."""
+    User.objects.filter(username=user).update(password=make_password(password))
+
+
+def delete_user(user: str) -> None:
+    User.objects.get(username=user).delete()
+
+
+def revoke_tokens(user: str) -> None:
+    call_command("revoke_tokens", user=user, reason="test", stdout=io.StringIO(), stderr=io.StringIO())
+
+
+def refresh_tokens(user: str) -> list[list[Any]]:
+    """Generation and whether it is unused, of each refresh token of the person's sessions, in their order."""
+    found = RefreshToken.objects.filter(session__user__username=user).order_by("pk")
+    return [[token.generation, token.used_at is None] for token in found]
+
+
+def ended_sessions(user: str) -> list[str]:
+    """The reasons of ended sessions."""
+    found = TokenSession.objects.filter(user__username=user, revoked_at__isnull=False)
+    return list(found.values_list("revoked_reason", flat=True))
+
+
+def last_use(user: str) -> str | None:
+    """From where the person's newest session was used last."""
+    return TokenSession.objects.filter(user__username=user).latest("pk").last_used_from
+
+
+def actions(user: str) -> list[str]:
+    """The actions of the events that name a session of the person."""
+    sids = list(TokenSession.objects.filter(user__username=user).values_list("sid", flat=True))
+    events = Event.objects.filter(action__regex="^(session|refresh)").order_by("pk")
+    return [event.action for event in events if any(sid in str(event.details) for sid in sids)]
+
+
 COMMANDS: dict[str, Callable[..., Any]] = {
     command.__name__: command
     for command in (
         prepare, issue, revoke, rotate, grant, ungrant, narrow_role, set_active, uses, refusals, pepper_of, fingerprint,
+        person, set_password, update_password, delete_user, revoke_tokens, refresh_tokens, ended_sessions, last_use, actions,
     )
 }  # fmt: skip

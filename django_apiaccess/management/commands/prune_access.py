@@ -22,8 +22,9 @@ class Command(AccessCommand):
 
     name = "prune_access"
     help = (
-        "Deletes what has ended, in small batches: replaced secrets, keys that expired or were revoked longer ago than --keep, "
-        "ended grants, grants on objects that are gone, old rate counters, and events older than EVENTS['RETENTION']. Run it once a day."
+        "Deletes what has ended, in small batches: replaced secrets, keys and sessions that ended longer ago than --keep, "
+        "ended grants, grants on objects that are gone, old counters, refresh tokens used long ago, "
+        "private halves of retired signing keys, and events older than EVENTS['RETENTION']. Run it once a day."
     )
     example = """
 manage.py prune_access --dry-run
@@ -32,7 +33,10 @@ manage.py prune_access --keep 30d
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--keep", default=humanise(KEEP), metavar="90d", help="How long keys stay after they ended (default: 90d)."
+            "--keep",
+            default=humanise(KEEP),
+            metavar="90d",
+            help="How long keys and sessions stay after they ended (default: 90d).",
         )
         parser.add_argument("--dry-run", action="store_true", help="Count what would be deleted, and change nothing.")
 

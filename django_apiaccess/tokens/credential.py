@@ -1,0 +1,199 @@
+"""The JWT access token as a credential: our own, and those of trusted issuers."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from django.utils import timezone
+
+from ..authn.kinds import Client, Presented
+from ..conf import access_settings
+from ..core import compact
+from ..core.access import Access, CredentialRef
+from ..core.assurance import rank
+from ..core.claims import Expectation, check
+from ..core.compact import CompactToken, TokenFormatError
+from ..core.reasons import Reason
+from ..core.scopes import parse
+from ..exceptions import InvalidCredential
+from ..roles.ceiling import put_ceiling
+from ..roles.policy import active_rights, current_policy
+from ..roles.rights import PrincipalRights, build_access, grant_rows
+from . import issuers
+from .lookup import SessionRow, load
+from .marks import password_unchanged
+from .remembered import RememberedToken, remembered
+from .ring import ring
+from .usage import usage
+
+KIND: Final = "jwt"
+LEEWAY: Final = timedelta(seconds=10)
+"""Our own servers' clocks agree better than those of others."""
+
+
+class JWTKind:
+    """Bearer tokens of three parts."""
+
+    name = KIND
+    challenge = "Bearer"
+
+    def recognises(self, presented: Presented) -> bool:
+        return presented.scheme == "bearer" and compact.looks_like_jwt(presented.value)
+
+    def authenticate(self, presented: Presented, client: Client) -> Access:
+        known = remembered.recall(presented.value)
+        if known is not None:
+            access = self._accept(known.row, known.claims)
+            usage.record(known.row.session_id, client.address, timezone.now())
+            return access
+        token = parsed(presented.value)
+        issuer = token.claims.get("iss")
+        if issuer == access_settings.ISSUER:
+            row, access = self._own(presented.value, token)
+            usage.record(row.session_id, client.address, timezone.now())
+            return access
+        return self._foreign(token, issuer if isinstance(issuer, str) else "")
+
+    def inspect_own(self, presented: Presented) -> Access:
+        """As `authenticate`, for tokens that we issued; others are refused. It is no use of the session: its owner is not here."""
+        token = parsed(presented.value)
+        if token.claims.get("iss") != access_settings.ISSUER:
+            raise InvalidCredential(Reason.UNTRUSTED_ISSUER, kind=KIND)
+        return self._own(presented.value, token)[1]
+
+    def _own(self, text: str, token: CompactToken) -> tuple[SessionRow, Access]:
+        """Signature, claims, then the one statement: nothing of an unverified token reaches the database but a bounded `kid`."""
+        key = ring.verifying_key(token.key_id)
+        if key is None:
+            raise InvalidCredential(Reason.UNKNOWN_KEY, kind=KIND)
+        if not key.verifies(token):
+            raise InvalidCredential(Reason.BAD_SIGNATURE, kind=KIND)
+        checked(token, own_expectation())
+        asked_at = time.monotonic()
+        row = load(str(token.claims.get("sid", "")))
+        if row is None:
+            raise InvalidCredential(Reason.UNKNOWN, "its session is gone", kind=KIND)
+        if not ring.still_holds(token.key_id, row.signing_keys_generation):
+            raise refusal(row, Reason.UNKNOWN_KEY, "its signing key is not trusted any more")
+        access = self._accept(row, token.claims)
+        remembered.keep(text, RememberedToken(row, token.claims), asked_at)
+        return row, access
+
+    def _accept(self, row: SessionRow, claims: dict[str, Any]) -> Access:
+        """What is asked at every use, remembered or not."""
+        now = timezone.now()
+        if now.timestamp() >= claims["exp"] + LEEWAY.total_seconds():
+            raise refusal(row, Reason.EXPIRED)
+        if row.revoked_at is not None:
+            raise refusal(row, Reason.REVOKED)
+        if row.expires_at <= now:
+            raise refusal(row, Reason.EXPIRED)
+        if str(row.principal_id) != claims["sub"] or row.client_id != claims["client_id"]:
+            raise refusal(row, Reason.BAD_CLAIMS, "sub or client_id is not the session's")
+        if not row.is_active:
+            raise refusal(row, Reason.PRINCIPAL_INACTIVE)
+        if not password_unchanged(row.password_mark, row.password):
+            raise refusal(row, Reason.PASSWORD_CHANGED)
+        return row.access(
+            CredentialRef(KIND, row.sid, f"session {row.sid[:6]}"),
+            granted=parse(str(claims.get("scope", ""))),
+            now=now,
+            session_id=row.sid,
+            can_step_up=True,
+            **assurance(claims),
+        )
+
+    def _foreign(self, token: CompactToken, issuer: str) -> Access:
+        keys = issuers.key_set_of(issuer)
+        if keys is None:
+            raise InvalidCredential(Reason.UNTRUSTED_ISSUER, kind=KIND, foreign=True)
+        key = keys.find(token.key_id, token.algorithm)
+        if key is None:
+            raise InvalidCredential(Reason.UNKNOWN_KEY, kind=KIND)
+        if not key.verifies(token):
+            raise InvalidCredential(Reason.BAD_SIGNATURE, kind=KIND)
+        trusted = keys.issuer
+        checked(token, trusted.expectation())
+        user = issuers.user_for(trusted, token.claims)
+        subject = hashlib.sha256(f"{issuer}|{token.claims['sub']}".encode()).hexdigest()[:16]
+        if user is None:
+            raise InvalidCredential(Reason.NO_LINKED_USER, f"no user is linked to the subject at {issuer}", kind=KIND)
+        if not user.is_active:
+            raise InvalidCredential(Reason.PRINCIPAL_INACTIVE, kind=KIND, principal_id=user.pk)
+        policy = current_policy()
+        lent = {policy.id_of(name) for name in issuers.mapped_roles(trusted, token.claims)} - {None}
+        rights = active_rights(grant_rows(user), timezone.now()) | {(role, None, False) for role in lent}
+        held = policy.held(rights, superuser=bool(getattr(user, "is_superuser", False)))
+        facts = {**assurance(token.claims), "client_id": issuers.client_of(trusted, token.claims)}
+        access = build_access(
+            user,
+            CredentialRef(KIND, subject, issuer),
+            policy=policy,
+            held=held,
+            granted=issuers.mapped_scopes(trusted, token.claims),
+            can_step_up=True,
+            **facts,
+        )
+        user.__dict__["_apiaccess_rights"] = PrincipalRights(user, policy, held, None)
+        rights_within: Any = access.rights
+        put_ceiling(user, rights_within)
+        return access
+
+
+def own_expectation() -> Expectation:
+    """What a token of ours must say (RFC 9068 section 4)."""
+    return Expectation(
+        access_settings.ISSUER,
+        (access_settings.AUDIENCE,),
+        required=("iss", "aud", "sub", "exp", "iat", "jti", "client_id", "sid"),
+        max_lifetime=max(access_settings.ACCESS_TOKEN_LIFETIME, timedelta(hours=1)),
+        leeway=LEEWAY,
+    )
+
+
+def parsed(text: str) -> CompactToken:
+    """The token taken apart, or `InvalidCredential`."""
+    try:
+        return compact.parse(text)
+    except TokenFormatError as error:
+        raise InvalidCredential(Reason.MALFORMED, str(error), kind=KIND, foreign=True) from None
+
+
+def checked(token: CompactToken, expected: Expectation) -> None:
+    """Check the claims of a token whose signature is right, or raise `InvalidCredential`."""
+    try:
+        check(token.typ, token.claims, expected, time.time())
+    except TokenFormatError as error:
+        reason = Reason.EXPIRED if str(error) == "expired" else Reason.BAD_CLAIMS
+        raise InvalidCredential(reason, str(error), kind=KIND) from None
+
+
+def assurance(claims: dict[str, Any]) -> dict[str, Any]:
+    """`amr`, `acr`, `auth_time` and `expires_at` of verified claims; what is missing or odd counts as the weakest."""
+    amr, acr, auth_time = claims.get("amr"), claims.get("acr"), claims.get("auth_time")
+    methods = tuple(item for item in amr if isinstance(item, str)) if isinstance(amr, list) else ()
+    is_time = isinstance(auth_time, int | float) and not isinstance(auth_time, bool)
+    return {
+        "amr": methods,
+        "acr": acr if isinstance(acr, str) and rank(acr) >= 0 else "",
+        "auth_time": datetime.fromtimestamp(float(auth_time or 0), UTC)
+        if is_time and 0 < float(auth_time or 0) <= time.time() + 60
+        else None,
+        "expires_at": datetime.fromtimestamp(claims["exp"], UTC),
+        "client_id": claims.get("client_id"),
+    }
+
+
+def refusal(row: SessionRow, reason: Reason, detail: str = "") -> InvalidCredential:
+    """The error for a token whose session was found."""
+    return InvalidCredential(
+        reason,
+        detail,
+        kind=KIND,
+        credential_id=row.sid,
+        credential_label=f"session {row.sid[:6]}",
+        principal_id=row.principal_id,
+    )

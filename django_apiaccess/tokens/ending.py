@@ -1,0 +1,67 @@
+"""Ending sessions: felt at the next request by access tokens, refreshes and introspection alike."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from django.contrib.auth import get_user_model
+from django.db import transaction
+from django.utils import timezone
+
+from ..conf import access_settings
+from ..events.record import changed_many
+from ..events.source import Actor, Where
+from ..events.tags import Action
+from ..exceptions import InvalidChange
+from ..roles.generations import bump
+from ..roles.models import Generation
+from . import refreshing
+from .models import TokenSession
+from .querysets import TokenSessionQuerySet
+
+BATCH: Final = 1000
+
+
+def end(sessions: TokenSessionQuerySet, *, reason: str, by: Actor) -> int:
+    """End sessions, access tokens included, felt at the next request. Returns how many ended now."""
+    if not reason.strip():
+        raise InvalidChange("Say why: ending a session needs a reason.", field="reason")
+    total = 0
+    pending = sorted(sessions.filter(revoked_at=None).values_list("pk", flat=True))
+    for start in range(0, len(pending), BATCH):
+        ids = pending[start : start + BATCH]
+        with transaction.atomic():
+            bump(
+                Generation.CREDENTIALS
+            )  # its lock lets enders wait for each other: each session ends once, with one event
+            rows = list(TokenSession.objects.select_related("user").filter(pk__in=ids, revoked_at=None))
+            ended = TokenSession.objects.filter(pk__in=[row.pk for row in rows], revoked_at=None)
+            total += ended.update(revoked_at=timezone.now(), revoked_reason=reason.strip()[:255])
+            changed_many(Action.SESSION_ENDED, ((row, {"sid": row.sid}) for row in rows), by=by, reason=reason)
+    return total
+
+
+def end_oldest(user: Any, *, by: Actor) -> None:
+    """Keep the user within `SESSIONS_PER_USER`. The user's row is locked: simultaneous log-ins count each other."""
+    list(get_user_model()._base_manager.select_for_update(no_key=True).filter(pk=user.pk).values_list("pk"))
+    most = access_settings.SESSIONS_PER_USER
+    live = TokenSession.objects.filter(user=user).live().order_by("-created_at", "-pk")
+    surplus = list(live.values_list("pk", flat=True)[most:])
+    if surplus:
+        end(TokenSession.objects.filter(pk__in=surplus), reason=f"more than {most} sessions (SESSIONS_PER_USER)", by=by)
+
+
+def end_by_token(text: str, *, sid: str | None, where: Where) -> int:
+    """Log out by holding a token: the session `sid` of a verified access token, or that of the refresh token in `text`.
+
+    A used refresh token will do: a client that lost an answer must be able to log out, and a thief gains nothing.
+    """
+    if sid is not None:
+        found = TokenSession.objects.select_related("user").filter(sid=sid).first()
+    else:
+        token, problem = refreshing.find(text)
+        found = token.session if token is not None and problem is None else None
+    if found is None:
+        return 0
+    by = Actor.of_user(found.user, where=where)
+    return end(TokenSession.objects.filter(pk=found.pk), reason="logged out", by=by)

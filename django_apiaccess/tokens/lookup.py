@@ -1,0 +1,67 @@
+"""The one statement of a request with an access token of ours: the session, its user, the grants and the generations."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+from ..roles.models import Generation
+from ..roles.principal import PRINCIPAL_COLUMNS, PrincipalRow
+from ..roles.statement import CompiledLookup, generations, grants_of, principal_columns
+from .models import TokenSession
+
+
+class SessionColumns(NamedTuple):
+    """The columns of the statement."""
+
+    session_id: int
+    sid: str
+    password_mark: str
+    password: str
+    client_id: str
+    expires_at: datetime
+    revoked_at: datetime | None
+    principal_id: Any
+    direct_grants: str | None
+    group_grants: str | None
+    policy_generation: int | None
+    credentials_generation: int | None
+    signing_keys_generation: int | None
+    principal_values: tuple[Any, ...]
+
+
+class SessionRow(PrincipalRow, SessionColumns):
+    """Everything that a decision on a token of ours needs, beside its claims."""
+
+    __slots__ = ()
+
+
+OWN_COLUMNS: Final = (
+    "pk",
+    "sid",
+    "password_mark",
+    "user__password",
+    "client_id",
+    "expires_at",
+    "revoked_at",
+    "user_id",
+    *PRINCIPAL_COLUMNS,
+    "signing_keys_generation",
+)
+
+
+def session_query(sid: str) -> Any:
+    """The look-up as the ORM writes it; compiled once. Tests hold the compiled statement against it."""
+    principal = (f"user__{column}" for column in principal_columns())
+    found = TokenSession.objects.filter(sid=sid).order_by()
+    annotated = found.annotate(**grants_of("user_id"), **generations(Generation.SIGNING_KEYS))
+    return annotated.values_list(*OWN_COLUMNS, *principal)
+
+
+statement: Final = CompiledLookup(session_query, TokenSession)
+
+
+def load(sid: str) -> SessionRow | None:
+    """Ask the database: one statement."""
+    row = statement.find(sid)
+    return None if row is None else SessionRow._make((*row[: len(OWN_COLUMNS)], row[len(OWN_COLUMNS) :]))

@@ -1,0 +1,248 @@
+"""The life of a token session: begin, refresh, end.
+
+Every answer holds one access token (a JWT) and one refresh token (opaque, `rt_...`, stored as a digest).
+"""
+
+from __future__ import annotations
+
+import secrets as random
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final, Never
+
+from django.db import transaction
+from django.utils import timezone
+
+from .. import notifications
+from ..conf import access_settings
+from ..core import scopes as core_scopes
+from ..core import secrets
+from ..core.reasons import Reason
+from ..core.scopes import dump
+from ..events.record import changed, refused
+from ..events.source import Actor, Where
+from ..events.tags import Action
+from ..exceptions import InvalidGrant
+from ..roles import names
+from ..roles.rights import held_by
+from . import refreshing
+from .ending import end, end_by_token, end_oldest
+from .marks import is_outdated, mark_anew, password_mark, password_unchanged
+from .models import RefreshToken, TokenSession
+from .ring import ring
+from .usage import usage
+
+__all__ = ["begin", "end", "end_by_token", "refresh", "requested_scopes"]
+REFRESH_PREFIX: Final = refreshing.PREFIX
+FIRST_PARTY: Final = "first-party"
+"""`client_id` of sessions that began at our own log-in endpoint."""
+ACCESS_TOKEN_TYPE: Final = "at+jwt"
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """How and when somebody proved who they are (RFC 8176 `amr`, RFC 9470 `acr`, `auth_time`)."""
+
+    amr: tuple[str, ...]
+    acr: str
+    auth_time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """The answer to a log-in or a refresh."""
+
+    session: TokenSession
+    access_token: str = field(repr=False)
+    refresh_token: str = field(repr=False)
+    expires_in: int
+    scope: str
+
+
+def requested_scopes(user: Any, wanted: Iterable[str] | None) -> frozenset[str]:
+    """The scopes of a new session: what was asked for, within what the user holds; everything held when nothing was asked.
+
+    Raises `UnknownName` and `InvalidGrant` (RFC 6749 section 5.2 `invalid_scope`).
+    """
+    held = held_by(user)
+    available = held.scopes | held.object_scopes
+    if wanted is None:
+        return available
+    asked = names.scope_names(wanted)
+    beyond = core_scopes.registry.expand(asked) - available
+    if beyond:
+        raise InvalidGrant("invalid_scope", f"This account does not hold {', '.join(sorted(beyond))}.")
+    return asked
+
+
+def begin(
+    user: Any,
+    *,
+    proof: Proof,
+    where: Where,
+    scopes: frozenset[str],
+    device: str = "",
+    client_id: str = FIRST_PARTY,
+) -> Tokens:
+    """Open a session for a user who has just proved who they are. Beyond `SESSIONS_PER_USER` the oldest one ends."""
+    now = timezone.now()
+    ring.ready()
+    with transaction.atomic():
+        session = TokenSession.objects.create(
+            sid=secrets.base62(random.randbits(130), 22),
+            user=user,
+            client_id=client_id,
+            scope=scopes,
+            amr=" ".join(proof.amr),
+            acr=proof.acr,
+            auth_time=proof.auth_time,
+            password_mark=password_mark(user),
+            device="".join(filter(str.isprintable, device))[:150],
+            created_from=where.address,
+            expires_at=now + access_settings.SESSION_MAX_LIFETIME,
+        )
+        text = refreshing.add(session, generation=1)
+        changed(
+            Action.SESSION_BEGUN,
+            session,
+            by=Actor.of_user(user, where=where),
+            scope=dump(scopes),
+            amr=session.amr,
+            device=session.device,
+        )
+        end_oldest(user, by=Actor.of_user(user, where=where))
+    return _answer(session, user, text, proof, scopes)
+
+
+def refresh(text: str, *, where: Where, scopes: Iterable[str] | None = None, client_id: str = FIRST_PARTY) -> Tokens:
+    """A new pair for a refresh token, which is used up. Scopes may be narrowed for the access token, never widened (RFC 6749 section 6).
+
+    A token that was used before ends its whole session, unless it comes again within `REFRESH_GRACE` from a client that lost the answer:
+    then the pair that the client did not get is replaced by another one. Raises `InvalidGrant`; the true cause goes into the event.
+    """
+    token, problem = refreshing.find(text)
+    if token is None or problem is not None:
+        if problem is not Reason.MALFORMED:
+            _refused(problem or Reason.UNKNOWN, None if token is None else token.session, where)
+        raise InvalidGrant("invalid_grant")
+    return refresh_with(token, where=where, scopes=scopes, client_id=client_id)
+
+
+def refresh_with(
+    token: RefreshToken, *, where: Where, scopes: Iterable[str] | None = None, client_id: str = FIRST_PARTY
+) -> Tokens:
+    """As `refresh`, for a token whose text the caller has verified."""
+    session = token.session
+    now = timezone.now()
+    reason = _dead(session, token, client_id, now)
+    if reason is not None:
+        _refused(reason, session, where)
+        raise InvalidGrant("invalid_grant")
+    narrowed = _narrowed(session.scope, scopes)
+    ring.ready()
+    new = refreshing.use(token, now)
+    if new is Reason.REPLAYED:
+        _ended_by_replay(session, where)
+    if isinstance(new, Reason):
+        _refused(new, session, where)
+        raise InvalidGrant("invalid_grant")
+    usage.record(session.pk, where.address, now)
+    if is_outdated(session.password_mark, session.user.password):
+        mark_anew({session.pk: session.password_mark}, session.user)
+    proof = Proof(tuple(session.amr.split()), session.acr, session.auth_time)
+    return _answer(session, session.user, new, proof, narrowed)
+
+
+def _narrowed(granted: frozenset[str], wanted: Iterable[str] | None) -> frozenset[str]:
+    """The scopes of the new access token."""
+    if wanted is None:
+        return granted
+    narrowed = frozenset(wanted)
+    unknown = [name for name in narrowed if not core_scopes.registry.knows(name)]
+    if unknown or core_scopes.registry.expand(narrowed) - core_scopes.registry.expand(granted):
+        raise InvalidGrant("invalid_scope", "A refresh can narrow the scopes of the session, not widen them.")
+    return narrowed
+
+
+def _dead(session: TokenSession, token: RefreshToken, client_id: str, now: datetime) -> Reason | None:
+    """Why the session may not be refreshed with this token; None when it may."""
+    if session.revoked_at is not None:
+        return Reason.REVOKED
+    if session.expires_at <= now or (token.used_at is None and idle_end(token) <= now):
+        return Reason.EXPIRED
+    if not session.user.is_active:
+        return Reason.PRINCIPAL_INACTIVE
+    if not password_unchanged(session.password_mark, session.user.password):
+        return Reason.PASSWORD_CHANGED
+    return Reason.OTHER_CLIENT if session.client_id != client_id else None
+
+
+def idle_end(token: RefreshToken) -> datetime:
+    """When an unused refresh token, and with it the session, dies of not being used."""
+    return token.created_at + access_settings.REFRESH_TOKEN_LIFETIME
+
+
+def _ended_by_replay(session: TokenSession, where: Where) -> Never:
+    """End the session, say so once, and refuse."""
+    by = Actor("anonymous", "", where=where)
+    with transaction.atomic():
+        mine = TokenSession.objects.filter(pk=session.pk)
+        if end(mine, reason="a used refresh token was presented again", by=by):
+            refused(
+                Action.REFRESH_REPLAYED,
+                Reason.REPLAYED,
+                by=by,
+                outcome="failed",
+                session=session.sid,
+                user=str(session.user_id),
+                severity="high",
+            )
+            context = {"device": session.device, "address": where.address, "session": session.sid}
+            notifications.notify(session.user, "session_replayed", context)
+    raise InvalidGrant("invalid_grant")
+
+
+def session_of_refresh_token(text: str) -> tuple[TokenSession, datetime] | None:
+    """The live session whose unused refresh token this is, and until when the token is good."""
+    token, problem = refreshing.find(text)
+    if token is None or problem is not None or token.used_at is not None:
+        return None
+    session = token.session
+    if _dead(session, token, session.client_id, timezone.now()) is not None:
+        return None
+    return session, min(session.expires_at, idle_end(token))
+
+
+def _answer(session: TokenSession, user: Any, refresh_token: str, proof: Proof, scopes: frozenset[str]) -> Tokens:
+    lifetime = min(access_settings.ACCESS_TOKEN_LIFETIME, session.expires_at - timezone.now())
+    scope = dump(scopes)
+    token = access_token(session, user, proof, scope, lifetime)
+    return Tokens(session, token, refresh_token, int(lifetime.total_seconds()), scope)
+
+
+def access_token(session: TokenSession, user: Any, proof: Proof, scope: str, lifetime: timedelta) -> str:
+    """An RFC 9068 access token of the session. `proof` may be fresher and stronger than the session's (step-up)."""
+    now = int(timezone.now().timestamp())
+    claims = {
+        "iss": access_settings.ISSUER,
+        "aud": access_settings.AUDIENCE,
+        "sub": str(user.pk),
+        "client_id": session.client_id,
+        "iat": now,
+        "nbf": now,
+        "exp": now + int(lifetime.total_seconds()),
+        "jti": secrets.base62(random.randbits(130), 22),
+        "sid": session.sid,
+        "scope": scope,
+        "auth_time": int(proof.auth_time.timestamp()),
+        "amr": list(proof.amr),
+        "acr": proof.acr,
+    }
+    return ring.sign(claims, typ=ACCESS_TOKEN_TYPE)
+
+
+def _refused(reason: Reason, session: TokenSession | None, where: Where) -> None:
+    by = Actor("anonymous", "", where=where)
+    details: Any = {} if session is None else {"session": session.sid, "user": str(session.user_id)}
+    refused(Action.REFRESH_REFUSED, reason, by=by, outcome="failed", **details)

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from django.core.signals import request_finished
 from django.db import Error, IntegrityError, connections, router, transaction
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils import timezone
 
 from ..conf import access_settings
@@ -115,7 +115,7 @@ def refund(*buckets: Bucket) -> None:
             if row is None:
                 break
             paid = max(row.count - 1, 0)
-            if rows.filter(count=row.count).update(count=paid, blocked_until=row.last_at):
+            if rows.filter(count=row.count).update(count=paid, blocked_until=F("last_at")):
                 break
 
 
@@ -163,13 +163,13 @@ def _charge(bucket: Bucket) -> float:
             except IntegrityError:
                 continue
             return 0.0
-        if row.blocked_until > max(
-            now, row.last_at
-        ):  # no delay: closed until its last attempt, by a clock that may be ahead
+        # without a delay it is closed until its last attempt only, by a clock that may be ahead
+        if row.blocked_until > max(now, row.last_at):
             return float((row.blocked_until - now).total_seconds())
         count = 1 if now - row.last_at > access_settings.LOCKOUT_FORGET_AFTER else row.count + 1
+        at = max(now, row.last_at)  # it never goes back, whatever clock and turn this attempt had
         seen = rows.filter(count=row.count, last_at=row.last_at, blocked_until=row.blocked_until)
-        if seen.update(count=count, last_at=now, blocked_until=now + delay(count, bucket.free)):
+        if seen.update(count=count, last_at=at, blocked_until=at + delay(count, bucket.free)):
             return 0.0
     return 1.0  # so contended that waiting is right
 

@@ -189,6 +189,11 @@ def _cooperative() -> bool:
     return monkey is not None and bool(monkey.is_module_patched("select"))
 
 
+def as_text(value: str | bool | int) -> bytes:
+    """A parameter as PostgreSQL reads it from text; its type follows from where it stands in the statement."""
+    return str(value).lower().encode() if isinstance(value, bool) else str(value).encode()
+
+
 class PreparedStatement:
     """A statement on one psycopg connection, prepared when the connection has proven to last, and executed by one call of libpq.
 
@@ -238,7 +243,7 @@ class PreparedStatement:
                 self._uses = NEVER
                 return False, None
             self._uses = PREPARED
-        result = pgconn.exec_prepared(self._name, [value.encode() for value in given], result_format=int(binary))
+        result = pgconn.exec_prepared(self._name, [as_text(value) for value in given], result_format=int(binary))
         if result.status != TUPLES_OK:
             self._uses = NEVER
             return False, None

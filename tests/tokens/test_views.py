@@ -62,7 +62,11 @@ def test_a_log_in_answers_with_exactly_a_pair_of_tokens(ann, client):
     assert answer["Content-Type"] == "application/json"
     body = answer.json()
     assert list(body) == ["access_token", "token_type", "expires_in", "refresh_token", "scope"]
-    assert (body["token_type"], body["expires_in"], body["scope"]) == ("Bearer", 600, "docs:read docs:write reports:read")
+    assert (body["token_type"], body["expires_in"], body["scope"]) == (
+        "Bearer",
+        600,
+        "docs:read docs:write reports:read",
+    )
     assert body["refresh_token"].startswith("rt_")
     assert not answer.cookies
     me = bearer(body["access_token"]).get("/access/me/").json()

@@ -153,10 +153,10 @@ class CompiledLookup:
             statement = raw.__dict__.get(self._on_connection)
             if statement is None:
                 statement = raw.__dict__[self._on_connection] = PreparedStatement(raw, sql, self._on_connection)
-            found, row = statement.run(given, binary=self._binary)
+            found, row = statement.run(raw, given, binary=self._binary)
             if found and row is not None and bytes in map(type, row):
                 self._binary = False  # a type that psycopg reads only as text, as citext
-                found, row = statement.run(given, binary=False)
+                found, row = statement.run(raw, given, binary=False)
             if found:
                 return row
         with connection.cursor() as cursor:
@@ -205,14 +205,14 @@ class PreparedStatement:
         from psycopg import Error  # not at import: a project on another database has no psycopg
         from psycopg.adapt import Transformer
 
-        self._raw = raw
         self._errors = Error
         self._sql = sql
         self._name = name.encode()
-        self._transformer = Transformer(raw)
+        # Not of the connection itself, which holds this: in a circle, one that nobody closes would stay open.
+        self._transformer = Transformer(raw.adapters)
         self._uses = 0
 
-    def run(self, given: list[Any], *, binary: bool) -> tuple[bool, Any]:
+    def run(self, raw: Any, given: list[Any], *, binary: bool) -> tuple[bool, Any]:
         """`(True, row or None)`, or `(False, None)` when the plain statement must be used.
 
         A prepared statement can be lost (`DISCARD ALL`, a pooler) or outdated (a migration changed a column). Then this connection goes
@@ -221,21 +221,21 @@ class PreparedStatement:
         if self._uses < PREPARE_AFTER:
             self._uses += 1
             return False, None
-        if self._uses == NEVER or not self._is_ready():
+        if self._uses == NEVER or not self._is_ready(raw):
             return False, None
         try:
-            return self._execute(given, binary=binary)
+            return self._execute(raw.pgconn, given, binary=binary)
         except self._errors:  # the connection died
             self._uses = NEVER
             return False, None
 
-    def _is_ready(self) -> bool:
+    @staticmethod
+    def _is_ready(raw: Any) -> bool:
         """Whether libpq may be called now: outside a transaction only where psycopg would not begin one first."""
-        status = self._raw.pgconn.transaction_status
-        return bool(status == INTRANS or (status == IDLE and self._raw.autocommit))
+        status = raw.pgconn.transaction_status
+        return bool(status == INTRANS or (status == IDLE and raw.autocommit))
 
-    def _execute(self, given: list[Any], *, binary: bool) -> tuple[bool, Any]:
-        pgconn = self._raw.pgconn
+    def _execute(self, pgconn: Any, given: list[Any], *, binary: bool) -> tuple[bool, Any]:
         if self._uses == PREPARE_AFTER:
             position = iter(range(1, len(given) + 1))
             numbered = re.sub("%s", lambda _found: f"${next(position)}", self._sql).replace("%%", "%")

@@ -203,6 +203,7 @@ def _add(number: int, algorithm: str, *, signs_from: datetime, by: Actor) -> Sig
     private = jws.generate(algorithm)
     public = jws.public_jwk(private, algorithm)
     pem = jws.private_pem(private)
+    bump(Generation.SIGNING_KEYS)  # first, as in every change of keys: one order of locks
     row = SigningKey.objects.create(
         number=number,
         kid=public["kid"],
@@ -213,7 +214,6 @@ def _add(number: int, algorithm: str, *, signs_from: datetime, by: Actor) -> Sig
     )
     until = signs_from + access_settings.ACCESS_TOKEN_LIFETIME + LEEWAY
     SigningKey.objects.filter(number__lt=number, verifies_until=None).update(verifies_until=until)
-    bump(Generation.SIGNING_KEYS)
     changed(Action.SIGNING_KEY_MADE, row, by=by, algorithm=algorithm, signs_from=signs_from.isoformat())
     return row
 
@@ -232,10 +232,10 @@ def compromise(kid: str, *, by: Actor, reason: str) -> SigningKey:
         raise InvalidChange(
             f"There is no signing key {kid!r}.{near} See them with: manage.py rotate_signing_keys --list", field="kid"
         )
+    bump(Generation.SIGNING_KEYS)
     trusted = SigningKey.objects.filter(compromised=False)
     if not trusted.filter(pk=row.pk).update(compromised=True, verifies_until=timezone.now(), sealed_private=""):
         raise InvalidChange(f"The signing key {kid!r} is marked as compromised already.", field="kid")
-    bump(Generation.SIGNING_KEYS)
     bump(Generation.CREDENTIALS)  # remembered tokens are forgotten
     changed(Action.SIGNING_KEY_COMPROMISED, row, by=by, reason=reason)
     signs_on = trusted.verifying(timezone.now() + access_settings.ACCESS_TOKEN_LIFETIME)

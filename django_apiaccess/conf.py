@@ -2,6 +2,7 @@
 
 This is the only module that reads `django.conf` for us. To add a setting: add a `Setting` below, and a line in
 `docs/reference/settings.md`; the check for unknown names and wrong types follows from the table.
+Long because it is a list: one property a setting, whose docstring is the setting's reference.
 """
 
 from __future__ import annotations

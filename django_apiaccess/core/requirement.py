@@ -8,6 +8,8 @@ Two ideas carry this module:
   refused (`scope_required`), unless the credential was granted everything that the role gives. In
   `HasScope("orders:refund") & HasRole("manager")` the scope is the anchor, and a key for refunds alone suffices. `PUBLIC` and
   `AUTHENTICATED` ask for no right and so anchor none: beside a role they change nothing.
+
+One module, though long: the algebra is short classes of one contract, read together, and `decide` is nothing without them.
 """
 
 from __future__ import annotations

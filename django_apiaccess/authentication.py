@@ -20,7 +20,7 @@ from .events.source import Actor
 from .events.tags import Action
 from .exceptions import InvalidCredential, IssuerUnavailable, TooManyFailures
 from .passwords.service import PURPOSE as PASSWORD
-from .passwords.sessions import proof_of
+from .passwords.sessions import is_pending, proof_of
 from .permissions import guard_problem
 from .roles.rights import access_of_user
 
@@ -120,11 +120,16 @@ class AccessAuthentication(BaseAuthentication):
         user = getattr(http, "user", None)
         if user is None or not user.is_active or user.is_anonymous:
             return None
+        session = getattr(http, "session", None)
+        if is_pending(session):  # a password alone: it is nobody's session yet
+            raise InvalidCredential(
+                Reason.MFA_REQUIRED, kind="session", principal_id=user.pk, credential_label=str(user)
+            )
         problem = CSRFCheck(lambda _request: None)  # type: ignore[arg-type]
         problem.process_request(http)
         if problem.process_view(http, None, (), {}):  # type: ignore[arg-type]
             raise InvalidCredential(Reason.CSRF, kind="session", principal_id=user.pk, credential_label=str(user))
-        return access_of_user(user, **proof_of(getattr(http, "session", None)))
+        return access_of_user(user, can_step_up=True, **proof_of(session))
 
     def _refuse(self, error: InvalidCredential, request: Request) -> Never:
         where = where_of(request)

@@ -70,6 +70,15 @@ class CheckId(StrEnum):
     REDIRECTS_CREDENTIALS = "apiaccess.W034"
     COOKIES_IN_CLEAR = "apiaccess.W035"
     BASIC_IN_CLEAR = "apiaccess.W036"
+    # -- text messages
+    BAD_SMS_GATEWAY = "apiaccess.E050"
+    SMS_REACHES_NOBODY = "apiaccess.E051"
+    SMS_EXTRA_MISSING = "apiaccess.E052"
+    UNKNOWN_SMS_COUNTRY = "apiaccess.E053"
+    SMS_COUNTRIES_UNTOLD = "apiaccess.E054"
+    SMS_NUMBERS_BY_FORM = "apiaccess.W050"
+    WEAK_SMS_GATEWAY = "apiaccess.W051"
+    SMS_EVERYWHERE = "apiaccess.W052"
     # -- the checks themselves
     CHECK_FAILED = "apiaccess.W099"
 

@@ -7,6 +7,7 @@ Long because it is a list: one property a setting, whose docstring is the settin
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import hmac
 from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +21,7 @@ from django.core.signals import setting_changed
 
 from .core.addresses import IPNetwork, parse_networks
 from .core.durations import duration
+from .core.rates import parse_rate
 from .core.secrets import PREFIX
 
 
@@ -143,6 +145,82 @@ def _lockout(value: Any) -> str | None:
     )
 
 
+def _mfa(value: Any) -> str | None:
+    if not isinstance(value, Mapping):
+        return "must be a dict, as {'REQUIRED_FOR': ['staff'], 'GRACE': '14d'}"
+    for name, given_value in value.items():
+        if name not in MFA_ENTRIES:
+            near = difflib.get_close_matches(str(name), MFA_ENTRIES, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"entries: {', '.join(sorted(MFA_ENTRIES))}"
+            return f"knows no entry {name!r}; {hint}"
+        problem = MFA_ENTRIES[name].complaint(given_value)
+        if problem:
+            return f"{name} {problem}"
+    return None
+
+
+def _methods(value: Any) -> str | None:
+    if value is None:
+        return None
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        return "must be a list of methods, as ['totp', 'webauthn', 'recovery']"
+    unknown = [method for method in value if method not in MFA_METHODS]
+    return f"knows no method {unknown[0]!r}; methods: {', '.join(MFA_METHODS)}" if unknown else None
+
+
+def _required_for(value: Any) -> str | None:
+    if callable(value) or (isinstance(value, str) and "." in value):
+        return None
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        return "must be a list as ['staff', 'superusers', 'role:manager', 'scope:orders:refund', 'everyone'], or a function of a user"
+    for item in value:
+        word, colon, name = str(item).partition(":")
+        if str(item) not in MFA_GROUPS and not (word in {"role", "scope"} and colon and name):
+            return f"knows no {item!r}: write {', '.join(MFA_GROUPS)}, 'role:<name>' or 'scope:<name>'"
+    return None
+
+
+def _gateway(value: Any) -> str | None:
+    entries = value if isinstance(value, list | tuple) else [value]
+    for entry in entries:
+        if entry is None or (isinstance(entry, str) and entry):
+            continue
+        if not (
+            isinstance(entry, Mapping)
+            and isinstance(entry.get("BACKEND"), str)
+            and set(entry) <= {"BACKEND", "OPTIONS"}
+        ):
+            return "must be a dotted path, {'BACKEND': path, 'OPTIONS': {...}}, or a list of these (the next one when one fails)"
+    return None
+
+
+def _countries(value: Any) -> str | None:
+    if value is None:
+        return None
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        return "must be a list of two-letter country codes, as ['NL', 'BE']"
+    odd = [
+        code for code in value if not (isinstance(code, str) and len(code) == 2 and code.isalpha() and code.isupper())
+    ]
+    return f"knows no country {odd[0]!r}: write two capital letters, as 'NL'" if odd else None
+
+
+def _rate(value: Any) -> str | None:
+    try:
+        parse_rate(value)
+    except (ValueError, TypeError, AttributeError):
+        return "must be a rate, as '5/h' or '30/10m'"
+    return None
+
+
+def _optional_text(value: Any) -> str | None:
+    return None if value is None else _text(value)
+
+
+MFA_METHODS: Final = ("totp", "sms", "webauthn", "recovery")
+MFA_GROUPS: Final = ("everyone", "staff", "superusers")
+
+
 def _on_cleartext(value: Any) -> str | None:
     return None if value in ON_CLEARTEXT else "must be 'reject' or 'revoke'"
 
@@ -175,6 +253,28 @@ LEGACY_JWT_DEFAULTS: Final[dict[str, Any]] = {
     "LEEWAY": "10s",
 }
 """By what tokens that simplejwt made are recognised; `contrib.simplejwt` reads it."""
+MFA_ENTRIES: Final[dict[str, Setting]] = {
+    setting.name: setting
+    for setting in (
+        Setting("METHODS", None, _methods),
+        Setting("MAX_AGE", "10m", _duration_complaint),
+        Setting("REQUIRED_FOR", (), _required_for),
+        Setting("GRACE", "0s", _duration_complaint),
+        Setting("TRUST_LIFETIME", "30d", _duration_complaint),
+        Setting("NAME", None, _optional_text),
+        Setting("SMS_GATEWAY", None, _gateway),
+        Setting("SMS_REGION", None, _optional_text),
+        Setting("SMS_COUNTRIES", None, _countries),
+        Setting("SMS_BLOCKED_COUNTRIES", (), _countries),
+        Setting("SMS_COOLDOWN", "30s", _duration_complaint),
+        Setting("SMS_PER_USER", "5/h", _rate),
+        Setting("SMS_PER_NUMBER", "10/h", _rate),
+        Setting("SMS_PER_NETWORK", "30/h", _rate),
+        Setting("SMS_DAILY_CAP", 1000, _count),
+    )
+}
+"""The entries of `MFA`; `docs/reference/settings.md` explains each."""
+MFA_DURATIONS: Final = frozenset({"MAX_AGE", "GRACE", "TRUST_LIFETIME", "SMS_COOLDOWN"})
 SIGNING_ALGORITHMS: Final = ("EdDSA", "ES256", "RS256", "PS256")
 LOCKOUT_DEFAULTS: Final[dict[str, Any]] = {
     "ACCOUNT_FREE": 5,
@@ -211,6 +311,7 @@ SETTINGS: Final[dict[str, Setting]] = {
         Setting("TRUSTED_ISSUERS", (), _issuers),
         Setting("LEGACY_JWT", {}, _legacy_jwt),
         Setting("LOCKOUT", {}, _lockout),
+        Setting("MFA", {}, _mfa),
         Setting("NOTIFIER", "django_apiaccess.notifications.send_email", _text),
         Setting("EVENTS", {}, _events),
     )
@@ -411,6 +512,13 @@ class AccessSettings:
     def LOCKOUT_FORGET_AFTER(self) -> timedelta:
         """When failures are forgotten."""
         return duration(_entry("LOCKOUT", LOCKOUT_DEFAULTS, "FORGET_AFTER"))
+
+    @cached_property
+    def MFA(self) -> Mapping[str, Any]:
+        """How second factors work: every entry of `MFA_ENTRIES`, as the project gave it or its default; durations as `timedelta`."""
+        given_entries = _get("MFA")
+        entries = {name: given_entries.get(name, entry.default) for name, entry in MFA_ENTRIES.items()}
+        return {name: duration(value) if name in MFA_DURATIONS else value for name, value in entries.items()}
 
     @cached_property
     def NOTIFIER(self) -> str:

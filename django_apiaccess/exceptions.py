@@ -7,6 +7,7 @@ answer is constant and only the event has the true `reason`.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from .core.reasons import Reason
 
@@ -107,11 +108,20 @@ class TooManyFailures(APIAccessError):
 
 
 class MFARequired(APIAccessError):
-    """The password is right, and alone not enough for this account."""
+    """The password is right, and alone not enough for this account.
 
-    def __init__(self, user: object) -> None:
+    `token` is the text with which the log-in goes on, and opens nothing else; `methods` are the factors that may be proven. `enrolment`:
+    there is none yet, and the policy wants one.
+    """
+
+    def __init__(
+        self, user: object, *, token: str = "", methods: tuple[Any, ...] = (), enrolment: bool = False
+    ) -> None:
         super().__init__("a second factor is required")
         self.user = user
+        self.token = token
+        self.methods = methods
+        self.enrolment = enrolment
 
 
 class IssuerUnavailable(APIAccessError):

@@ -3,6 +3,7 @@
 from .authn.models import FailureCounter, RateCounter
 from .events.models import Event
 from .keys.models import APIKey, APIKeySecret, ServiceAccount
+from .mfa.models import MFAChallenge, MFADuty, RecoveryCode, SMSFactor, TOTPFactor, TrustedDevice
 from .roles.models import Generation, Grant, Role, Scope, SeparationOfDuty
 from .tokens.models import LinkedIdentity, RefreshToken, SigningKey, TokenSession
 
@@ -14,12 +15,18 @@ __all__ = [
     "Generation",
     "Grant",
     "LinkedIdentity",
+    "MFAChallenge",
+    "MFADuty",
     "RateCounter",
+    "RecoveryCode",
     "RefreshToken",
     "Role",
+    "SMSFactor",
     "Scope",
     "SeparationOfDuty",
     "ServiceAccount",
     "SigningKey",
+    "TOTPFactor",
     "TokenSession",
+    "TrustedDevice",
 ]

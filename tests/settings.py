@@ -29,6 +29,7 @@ INSTALLED_APPS = [
     "django_otp",
     "django_otp.plugins.otp_totp",
     "django_otp.plugins.otp_static",
+    "django_otp_webauthn",
     "django_apiaccess",
     "tests.testapp",
 ]
@@ -63,6 +64,9 @@ REST_FRAMEWORK = {
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
 API_ACCESS = {"PEPPERS": ["test-pepper-of-the-suite-0123456789abcdef"]}
+OTP_WEBAUTHN_RP_ID = "localhost"
+OTP_WEBAUTHN_RP_NAME = "Tests"
+OTP_WEBAUTHN_ALLOWED_ORIGINS = ["http://localhost:8000"]
 DATABASES = {"default": database(os.environ.get("DATABASE_URL", ""), ":memory:")}
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     DATABASES["default"]["OPTIONS"] = {"timeout": 20}

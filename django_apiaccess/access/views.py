@@ -1,27 +1,18 @@
-"""`me/`: who am I, and what may I do with this credential. `token/`: logging in with user name and password."""
+"""`me/`: who am I, and what may I do with this credential."""
 
 from __future__ import annotations
 
-import math
-from typing import Any, Final
+from typing import Any
 
-from rest_framework import serializers, status
+from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.utils import html
 from rest_framework.views import APIView
 
 from ..authentication import AccessAuthentication
-from ..authn import responses
 from ..core.requirement import AUTHENTICATED
-from ..exceptions import InvalidCredential, InvalidGrant, MFARequired, TooManyFailures, UnknownName
 from ..permissions import HasAccess, access_of
 from ..throttling import AccessRateThrottle
-from ..tokens import cookies
-from ..tokens.endpoint import INVALID_REQUEST, TokenEndpoint, refusal
-from ..tokens.serializers import LoginSerializer
-from ..tokens.views import answer_with
-from .login import log_in
 
 
 class CredentialSerializer(serializers.Serializer[Any]):
@@ -87,53 +78,3 @@ class MeView(APIView):
             "expires_at": access.expires_at,
         }
         return Response(AccessSerializer(data).data, headers={"Cache-Control": "no-store"})
-
-
-class TokenView(TokenEndpoint):
-    """Log in with user name and password."""
-
-    serializer_class = LoginSerializer
-
-    def post(self, request: Request) -> Response:
-        serializer = LoginSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        data = serializer.validated_data
-        cookie = data["delivery"] == "cookie"
-        if cookie and html.is_html_input(request.data):
-            return refusal(INVALID_REQUEST, FORM_WANTS_COOKIE, status.HTTP_400_BAD_REQUEST)
-        try:
-            tokens = log_in(
-                request._request,
-                username=data["username"],
-                password=data["password"],
-                scopes=data.get("scope"),
-                device=data.get("device") or device_of(request),
-            )
-        except TooManyFailures as error:
-            return too_many(error)
-        except InvalidCredential:
-            answer = responses.INVALID_LOGIN
-            return refusal(answer.code, answer.detail, answer.status, **{"WWW-Authenticate": answer.challenge})
-        except MFARequired:
-            return refusal("mfa_required", "This account asks for a second factor.", status.HTTP_403_FORBIDDEN)
-        except (InvalidGrant, UnknownName) as error:
-            return refusal("invalid_scope", str(error), status.HTTP_400_BAD_REQUEST)
-        if cookie:
-            cookies.new_csrf_token(request._request)
-        return answer_with(tokens, request, cookie=cookie)
-
-
-FORM_WANTS_COOKIE: Final = "The cookie is for JSON requests: any other site could send a form and log its visitors in."
-
-
-def device_of(request: Request) -> str:
-    """What the client says that it is, fit for a list and a database."""
-    told = str(request.META.get("HTTP_USER_AGENT", ""))
-    return "".join(char for char in told if char.isprintable())[:150]
-
-
-def too_many(error: TooManyFailures) -> Response:
-    """429, the same for any account."""
-    seconds = max(1, math.ceil(error.wait))
-    detail = f"Too many failed attempts. Try again in {seconds} seconds."
-    return refusal("too_many_failures", detail, status.HTTP_429_TOO_MANY_REQUESTS, **{"Retry-After": str(seconds)})

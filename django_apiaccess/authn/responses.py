@@ -99,6 +99,9 @@ ORIGIN: Final = Answer(403, "origin_not_allowed", "This credential may not be us
 ISSUER_UNAVAILABLE: Final = Answer(
     503, "issuer_unavailable", "The issuer of this token cannot be reached to verify it. Try again in a moment."
 )
+SESSION_PENDING: Final = Answer(
+    401, "mfa_required", "This session has yet to prove a second factor: its user must finish the log-in.", invitation()
+)
 CSRF: Final = Answer(403, "csrf_failed", "The CSRF token is missing or wrong.")
 
 BY_REASON: Final[dict[Reason, Answer]] = {
@@ -120,6 +123,8 @@ def for_credential(reason: Reason, kind: str = "") -> Answer:
     """
     if kind == "jwt":
         return INVALID
+    if kind == "session" and reason is Reason.MFA_REQUIRED:
+        return SESSION_PENDING
     return BY_REASON.get(reason, INVALID)
 
 

@@ -179,7 +179,7 @@ def described(view: Any, *refused: int, **schema: Any) -> type:
 class LoginSchema(OpenApiViewExtension):  # type: ignore[no-untyped-call]
     """`token/`: user name and password are given, tokens come back."""
 
-    target_class = "django_apiaccess.access.views.TokenView"
+    target_class = "django_apiaccess.login.views.TokenView"
 
     def view_replacement(self) -> type:
         """The same view with its schema."""

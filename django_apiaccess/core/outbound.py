@@ -1,4 +1,4 @@
-"""Fetching small JSON documents from other servers, hardened: https, verified, no redirect, no private address, bounded in size and time.
+"""Asking other servers for small documents, or sending one: https, verified, no redirect, no private address, bounded in size and time.
 
 The address that was checked is the address that is connected to, so a name that resolves differently a moment later gains nothing.
 Proxies of the environment are not used.
@@ -6,15 +6,18 @@ Proxies of the environment are not used.
 
 from __future__ import annotations
 
+import base64
 import http.client
 import ipaddress
 import json
 import socket
 import ssl
 import threading
+from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 MAX_BYTES: Final = 64 * 1024
 TIMEOUT: Final = 5.0
@@ -23,7 +26,15 @@ NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
 
 
 class FetchError(Exception):
-    """A document that could not be fetched, or must not be; the message says why."""
+    """A document that could not be fetched, or must not be; the message says why.
+
+    `sent`: the server may have had the request, so it may have acted on it. `slow`: it did not answer in time.
+    """
+
+    def __init__(self, message: str, *, sent: bool = False, slow: bool = False) -> None:
+        super().__init__(message)
+        self.sent = sent
+        self.slow = slow
 
 
 class _CheckedConnection(http.client.HTTPConnection):
@@ -88,6 +99,18 @@ def is_public(address: str) -> bool:
     return parsed.is_global and not parsed.is_multicast
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a server answered to a POST, whatever its status. The repr leaves the body out: it may repeat what was sent."""
+
+    status: int
+    body: bytes = field(repr=False)
+
+    def document(self) -> dict[str, Any]:
+        """The body as a JSON object. Raises `FetchError`."""
+        return _object("The answer", self.body)
+
+
 def fetch_json(
     url: str,
     *,
@@ -98,37 +121,96 @@ def fetch_json(
     timeout: float = TIMEOUT,
 ) -> dict[str, Any]:
     """The JSON object at `url`. `allow_private` and `allow_http` are for tests and for machines of one's own. Raises `FetchError`."""
+    request = _Request("GET", url, allow_private, allow_http, context, max_bytes, timeout)
+    answer = _ask(request, {}, None)
+    if answer.status != 200:
+        raise FetchError(f"{url} answered {answer.status}")
+    return _object(url, answer.body)
+
+
+def post(
+    url: str,
+    *,
+    form: Mapping[str, str] | None = None,
+    document: Mapping[str, Any] | None = None,
+    basic: tuple[str, str] | None = None,
+    allow_private: bool = False,
+    allow_http: bool = False,
+    context: ssl.SSLContext | None = None,
+    max_bytes: int = MAX_BYTES,
+    timeout: float = TIMEOUT,
+) -> Answer:
+    """Send a form, or `document` as JSON, with `basic` (user name, password; RFC 7617) if given. A redirect is an answer as any other.
+
+    Raises `FetchError`; `sent` says whether the server may have acted on it all the same. Its text may hold what the server wrote.
+    """
+    if document is not None:
+        kind, body = "application/json", json.dumps(document).encode()
+    else:
+        kind, body = "application/x-www-form-urlencoded", urlencode(form or {}).encode()
+    headers = {"Content-Type": kind}
+    if basic is not None:
+        headers["Authorization"] = "Basic " + base64.b64encode(f"{basic[0]}:{basic[1]}".encode()).decode()
+    return _ask(_Request("POST", url, allow_private, allow_http, context, max_bytes, timeout), headers, body)
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    method: str
+    url: str
+    allow_private: bool
+    allow_http: bool
+    context: ssl.SSLContext | None
+    max_bytes: int
+    timeout: float
+
+
+def _ask(request: _Request, headers: Mapping[str, str], payload: bytes | None) -> Answer:
+    """The answer with its whole body (of any other status than 2xx as far as it goes). Raises `FetchError`."""
+    url = request.url
+    connection, path, netloc = _connection(request)
+    headers = {"Host": netloc, "Accept": "application/json", "User-Agent": "django-apiaccess", **headers}
+    sent = False
+    try:
+        connection.connect()
+        sent = True
+        connection.request(request.method, path, payload, headers)
+        response = connection.getresponse()
+        if response.status != 200 and request.method == "GET":
+            return Answer(response.status, b"")
+        body = response.read(request.max_bytes + 1)
+        is_cut = bool(response.length) and len(body) <= request.max_bytes
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        why = "too slow" if connection.overdue else error
+        raise FetchError(f"{url} could not be fetched: {why}", sent=sent, slow=connection.overdue) from None
+    finally:
+        connection.finish()
+    if connection.overdue:
+        raise FetchError(f"{url} could not be fetched: too slow", sent=True, slow=True)
+    if is_cut:
+        raise FetchError(f"{url} was cut off", sent=True)
+    if len(body) > request.max_bytes:
+        raise FetchError(f"{url} is larger than {request.max_bytes} bytes", sent=True)
+    return Answer(response.status, body)
+
+
+def _connection(request: _Request) -> tuple[_CheckedConnection, str, str]:
+    """A connection that is not open yet, the path to ask for, and the Host. Raises `FetchError` for an address that must not be asked."""
+    url = request.url
     try:
         parts = urlsplit(url)
         port = parts.port or (443 if parts.scheme == "https" else 80)
     except ValueError as error:
         raise FetchError(f"{url} is no URL: {error}") from None
-    if parts.scheme != "https" and not (allow_http and parts.scheme == "http"):
+    if parts.scheme != "https" and not (request.allow_http and parts.scheme == "http"):
         raise FetchError(f"{url} is not fetched: https only")
     if not parts.hostname or parts.username is not None or parts.password is not None:
         raise FetchError(f"{url} is not fetched: a plain host, without user name or password")
-    tls = (context or ssl.create_default_context()) if parts.scheme == "https" else None
-    connection = _CheckedConnection(parts.hostname, port, allow_private=allow_private, tls=tls, timeout=timeout)
-    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    try:
-        connection.request(
-            "GET", path, headers={"Host": parts.netloc, "Accept": "application/json", "User-Agent": "django-apiaccess"}
-        )
-        response = connection.getresponse()
-        if response.status != 200:
-            raise FetchError(f"{url} answered {response.status}")
-        body = response.read(max_bytes + 1)
-        if response.length and len(body) <= max_bytes:
-            raise FetchError(f"{url} was cut off")
-    except (OSError, ValueError, http.client.HTTPException) as error:
-        raise FetchError(f"{url} could not be fetched: {'too slow' if connection.overdue else error}") from None
-    finally:
-        connection.finish()
-    if connection.overdue:
-        raise FetchError(f"{url} could not be fetched: too slow")
-    if len(body) > max_bytes:
-        raise FetchError(f"{url} is larger than {max_bytes} bytes")
-    return _object(url, body)
+    tls = (request.context or ssl.create_default_context()) if parts.scheme == "https" else None
+    connection = _CheckedConnection(
+        parts.hostname, port, allow_private=request.allow_private, tls=tls, timeout=request.timeout
+    )
+    return connection, (parts.path or "/") + (f"?{parts.query}" if parts.query else ""), parts.netloc
 
 
 def _object(url: str, body: bytes) -> dict[str, Any]:

@@ -39,6 +39,10 @@ class Reason(StrEnum):
     PASSWORD_CHANGED = "password_changed"
     OTHER_CLIENT = "other_client"
     REPLAYED = "replayed"
+    CLONE_SUSPECTED = "clone_suspected"
+    WRONG_CODE = "wrong_code"
+    NOT_SENT = "not_sent"
+    MFA_ENROLLMENT_REQUIRED = "mfa_enrollment_required"
     TOO_MANY_FAILURES = "too_many_failures"
     MFA_REQUIRED = "mfa_required"
     # -- the requirement

@@ -17,6 +17,7 @@ from ..conf import access_settings
 from ..core.access import Access, CredentialRef
 from ..core.reasons import Reason
 from ..exceptions import InvalidCredential
+from ..mfa import policy
 from .lookup import UserRow, find_user
 from .memory import memory
 from .service import check_password, is_djangos_password
@@ -47,7 +48,11 @@ class BasicKind:
             raise InvalidCredential(Reason.MFA_REQUIRED, detail, kind=KIND, principal_id=row.principal_id)
         now = timezone.now()
         credential = CredentialRef(KIND, str(row.principal_id), username)
-        return row.access(credential, granted=None, now=now, amr=("pwd",), acr="aal1", auth_time=now)
+        access = row.access(credential, granted=None, now=now, amr=("pwd",), acr="aal1", auth_time=now)
+        if access_settings.MFA["REQUIRED_FOR"] and policy.must_enrol(access.principal):
+            detail = "the policy wants a second factor of this account"
+            raise InvalidCredential(Reason.MFA_ENROLLMENT_REQUIRED, detail, kind=KIND, principal_id=row.principal_id)
+        return access
 
     @staticmethod
     def _checked(username: str, password: str, client: Client, network: str) -> UserRow:

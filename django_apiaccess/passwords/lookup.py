@@ -6,9 +6,9 @@ from typing import Any, Final, NamedTuple
 
 from django.contrib.auth import get_user_model
 
+from ..mfa.policy import any_factor
 from ..roles.principal import PRINCIPAL_COLUMNS, PrincipalRow
 from ..roles.statement import CompiledLookup, generations, grants_of, principal_columns
-from .factors import any_factor
 
 
 class UserColumns(NamedTuple):

@@ -10,6 +10,7 @@ from typing import Any, Final
 from django.utils import timezone
 
 from ..authn.kinds import Client, Presented
+from ..authn.marks import password_unchanged
 from ..conf import access_settings
 from ..core import compact
 from ..core.access import Access, CredentialRef
@@ -24,7 +25,6 @@ from ..roles.policy import active_rights, current_policy
 from ..roles.rights import PrincipalRights, build_access, grant_rows
 from . import issuers
 from .lookup import SessionRow, load
-from .marks import password_unchanged
 from .remembered import RememberedToken, remembered
 from .ring import ring
 from .usage import usage

@@ -6,25 +6,8 @@ from typing import Any
 
 from django.contrib.auth.hashers import get_hasher, identify_hasher, is_password_usable
 
-from ..conf import access_settings
-from ..core import digests
+from ..authn.marks import password_mark, password_unchanged
 from .models import TokenSession
-
-
-def password_mark(user: Any) -> str:
-    """A digest of the user's present password hash; it tells nothing of either."""
-    return digests.make(str(user.password), access_settings.PEPPERS)
-
-
-def password_unchanged(mark: str, password: str) -> bool:
-    """Whether the user's password hash is still the one that the session was marked with."""
-    verdict = digests.verify(password, mark, access_settings.PEPPERS)
-    return verdict in {digests.Verdict.MATCH, digests.Verdict.MATCH_OUTDATED}
-
-
-def is_outdated(mark: str, password: str) -> bool:
-    """Whether a right mark was made under an old pepper."""
-    return digests.verify(password, mark, access_settings.PEPPERS) is digests.Verdict.MATCH_OUTDATED
 
 
 def is_upgrade(user: Any, stored: str, fields: frozenset[str]) -> bool:

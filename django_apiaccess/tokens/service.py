@@ -15,9 +15,12 @@ from django.db import transaction
 from django.utils import timezone
 
 from .. import notifications
+from ..authn.marks import is_outdated, password_mark, password_unchanged
 from ..conf import access_settings
 from ..core import scopes as core_scopes
 from ..core import secrets
+from ..core.assurance import rank
+from ..core.proof import Proof
 from ..core.reasons import Reason
 from ..core.scopes import dump
 from ..events.record import changed, refused
@@ -28,25 +31,16 @@ from ..roles import names
 from ..roles.rights import held_by
 from . import refreshing
 from .ending import end, end_by_token, end_oldest
-from .marks import is_outdated, mark_anew, password_mark, password_unchanged
+from .marks import mark_anew
 from .models import RefreshToken, TokenSession
 from .ring import ring
 from .usage import usage
 
-__all__ = ["begin", "end", "end_by_token", "refresh", "requested_scopes"]
+__all__ = ["begin", "end", "end_by_token", "refresh", "requested_scopes", "step_up"]
 REFRESH_PREFIX: Final = refreshing.PREFIX
 FIRST_PARTY: Final = "first-party"
 """`client_id` of sessions that began at our own log-in endpoint."""
 ACCESS_TOKEN_TYPE: Final = "at+jwt"
-
-
-@dataclass(frozen=True, slots=True)
-class Proof:
-    """How and when somebody proved who they are (RFC 8176 `amr`, RFC 9470 `acr`, `auth_time`)."""
-
-    amr: tuple[str, ...]
-    acr: str
-    auth_time: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +146,26 @@ def refresh_with(
         mark_anew({session.pk: session.password_mark}, session.user)
     proof = Proof(tuple(session.amr.split()), session.acr, session.auth_time)
     return _answer(session, session.user, new, proof, narrowed)
+
+
+def step_up(sid: str, proof: Proof, scopes: frozenset[str], *, where: Where) -> tuple[str, int, str]:
+    """A new access token of a running session whose user has proven more, or anew: token, seconds, scope.
+
+    The session is raised with it, so that a refresh keeps what was proven; it is never lowered. Raises `InvalidGrant` when it has ended.
+    """
+    ring.ready()
+    with transaction.atomic():
+        session = TokenSession.objects.select_related("user").filter(sid=sid).live().first()
+        if session is None:
+            raise InvalidGrant("invalid_grant", "The session has ended.")
+        if rank(proof.acr) >= rank(session.acr):
+            raised = TokenSession.objects.filter(pk=session.pk, revoked_at=None)
+            raised.update(amr=" ".join(proof.amr), acr=proof.acr, auth_time=proof.auth_time)
+        by = Actor.of_user(session.user, where=where)
+        changed(Action.SESSION_STEPPED_UP, session, by=by, amr=" ".join(proof.amr), acr=proof.acr)
+    lifetime = min(access_settings.ACCESS_TOKEN_LIFETIME, session.expires_at - timezone.now())
+    scope = dump(scopes)
+    return access_token(session, session.user, proof, scope, lifetime), int(lifetime.total_seconds()), scope
 
 
 def _narrowed(granted: frozenset[str], wanted: Iterable[str] | None) -> frozenset[str]:

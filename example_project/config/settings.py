@@ -33,6 +33,7 @@ INSTALLED_APPS = [
     "django_otp",
     "django_otp.plugins.otp_totp",
     "django_otp.plugins.otp_static",
+    "django_otp_webauthn",
     "django_apiaccess",
     "shop",
 ]
@@ -59,7 +60,22 @@ REST_FRAMEWORK = {
     "PAGE_SIZE": 50,
 }
 
-API_ACCESS: dict[str, Any] = {"PEPPERS": PEPPERS.split(",")}
+API_ACCESS: dict[str, Any] = {
+    "PEPPERS": PEPPERS.split(","),
+    "MFA": {
+        "NAME": "Bookshop",
+        # Staff must add a second factor, and have two weeks for it. MFA_GRACE=0s: at the next log-in.
+        "REQUIRED_FOR": ["staff"],
+        "GRACE": os.environ.get("MFA_GRACE", "14d"),
+        # Codes go to this terminal. For real: twilio, vonage, sns or apprise, or a list of them.
+        "SMS_GATEWAY": os.environ.get("SMS_GATEWAY", "django_apiaccess.sms.console.ConsoleGateway"),
+    },
+}
+
+# Passkeys belong to a host name: http://localhost:8000, not 127.0.0.1. While DEBUG is on, every port of localhost will do.
+OTP_WEBAUTHN_RP_ID = os.environ.get("RP_ID", "localhost")
+OTP_WEBAUTHN_RP_NAME = "Bookshop"
+OTP_WEBAUTHN_ALLOWED_ORIGINS = os.environ.get("WEBAUTHN_ORIGINS", "http://localhost:8000").split(",")
 
 SPECTACULAR_SETTINGS: dict[str, Any] = {
     "TITLE": "Bookshop",

@@ -14,7 +14,6 @@ from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from ...access.views import device_of
 from ...authentication import AccessAuthentication, APIKeyAuthentication, SessionAuthentication
 from ...authn.client import RequestClient, is_secure, where_of
 from ...authn.header import MAX_LENGTH
@@ -28,6 +27,7 @@ from ...events.source import Actor
 from ...exceptions import InvalidChange, InvalidCredential
 from ...keys import service as keys
 from ...keys.models import APIKey
+from ...login.answers import device_of
 from ...passwords.credential import BasicKind
 from ...permissions import access_of
 from ...roles.rights import held_by

@@ -18,6 +18,7 @@ from django.utils import timezone
 from ...conf import access_settings
 from ...core import scopes as core_scopes
 from ...core import secrets
+from ...core.proof import Proof
 from ...core.reasons import Reason
 from ...events.later import refused_later
 from ...events.record import refused
@@ -149,7 +150,7 @@ def _begin(tokens: LegacyTokens, jti: str, user: Any, where: Where, device: str)
         registry = core_scopes.registry
         scopes = registry.reduce(registry.expand(scopes) & tokens.scopes)
     # How and when the person logged in is not known: nothing that asks for an assurance may rely on it.
-    proof = service.Proof((), "", timezone.now() - timedelta(seconds=1))
+    proof = Proof((), "", timezone.now() - timedelta(seconds=1))
     with transaction.atomic():
         made = service.begin(user, proof=proof, where=where, scopes=scopes, device=device)
         RefreshToken.objects.filter(session=made.session, generation=FIRST).update(generation=FIRST + 1)

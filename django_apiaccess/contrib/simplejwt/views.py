@@ -12,12 +12,12 @@ from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from ...access.login import log_in
-from ...access.views import device_of, too_many
 from ...authn.client import where_of
 from ...authn.kinds import Presented
 from ...core import compact
 from ...exceptions import InvalidCredential, InvalidGrant, MFARequired, TooManyFailures
+from ...login.answers import device_of, mfa_required, too_many
+from ...login.service import log_in
 from ...tokens import service
 from ...tokens.credential import JWTKind
 from ...tokens.endpoint import TokenEndpoint, refusal
@@ -82,8 +82,8 @@ class TokenObtainPairView(SimpleJWTEndpoint):
         except InvalidCredential:
             detail = "No active account found with the given credentials"
             return refusal("no_active_account", detail, status.HTTP_401_UNAUTHORIZED, **CHALLENGE)
-        except MFARequired:
-            return refusal("mfa_required", "This account asks for a second factor.", status.HTTP_403_FORBIDDEN)
+        except MFARequired as error:
+            return mfa_required(error)
         return pair(tokens)
 
 

@@ -3,7 +3,9 @@
 from .access import admin as access
 from .events import admin as events
 from .keys import admin as keys
+from .login import admin as login
+from .mfa import admin as mfa
 from .roles import admin as roles
 from .tokens import admin as tokens
 
-__all__ = ["access", "events", "keys", "roles", "tokens"]
+__all__ = ["access", "events", "keys", "login", "mfa", "roles", "tokens"]

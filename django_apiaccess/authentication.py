@@ -117,7 +117,7 @@ class AccessAuthentication(BaseAuthentication):
         return not authenticators or authenticators[-1] is self
 
     def _session(self, http: Any) -> Access | None:
-        user = getattr(http, "user", None)
+        user = getattr(http, "apiaccess_pending_user", None) or getattr(http, "user", None)
         if user is None or not user.is_active or user.is_anonymous:
             return None
         session = getattr(http, "session", None)

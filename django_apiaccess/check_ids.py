@@ -79,6 +79,18 @@ class CheckId(StrEnum):
     SMS_NUMBERS_BY_FORM = "apiaccess.W050"
     WEAK_SMS_GATEWAY = "apiaccess.W051"
     SMS_EVERYWHERE = "apiaccess.W052"
+    # -- second factors
+    METHOD_UNAVAILABLE = "apiaccess.E055"
+    NO_USABLE_METHOD = "apiaccess.E056"
+    BAD_REQUIRED_FOR = "apiaccess.E057"
+    NO_RELYING_PARTY = "apiaccess.E058"
+    STAFF_WITHOUT_FACTOR = "apiaccess.W053"
+    SMS_ALONE = "apiaccess.W054"
+    BAD_ORIGIN = "apiaccess.W055"
+    OTHER_PASSKEY_VIEWS = "apiaccess.W056"
+    UNKNOWN_REQUIRED_ROLE = "apiaccess.W057"
+    PLAIN_SEEDS = "apiaccess.W058"
+    SEEDS_IN_ADMIN = "apiaccess.W059"
     # -- the checks themselves
     CHECK_FAILED = "apiaccess.W099"
 

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import wraps
 from typing import Any
 
-from django.core.checks import CheckMessage, register
+from django.contrib.auth import get_user_model
+from django.core.checks import CheckMessage, Tags, register
+from django.db import OperationalError, ProgrammingError, router, transaction
 
 from .access import checks as access
 from .authn import checks as authn
 from .check_ids import TAGS, Check, CheckId, warning
 from .contrib.simplejwt import checks as simplejwt
 from .keys import checks as keys
+from .mfa import checks as mfa
+from .mfa import checks_of_rows as mfa_rows
 from .roles import checks as roles
+from .sms import checks as sms
 from .tokens import checks as tokens
 
 CHECKS: tuple[Check, ...] = (
@@ -21,10 +27,20 @@ CHECKS: tuple[Check, ...] = (
     *roles.CHECKS,
     *access.CHECKS,
     *tokens.CHECKS,
+    *sms.CHECKS,
+    *mfa.CHECKS,
     *simplejwt.CHECKS,
 )
-DEPLOY_CHECKS: tuple[Check, ...] = (*authn.DEPLOY_CHECKS, *keys.DEPLOY_CHECKS, *tokens.DEPLOY_CHECKS)
+DEPLOY_CHECKS: tuple[Check, ...] = (
+    *authn.DEPLOY_CHECKS,
+    *keys.DEPLOY_CHECKS,
+    *tokens.DEPLOY_CHECKS,
+    *sms.DEPLOY_CHECKS,
+    *mfa.DEPLOY_CHECKS,
+)
 """Asked by `check --deploy` only."""
+DATABASE_CHECKS: tuple[Check, ...] = (*mfa_rows.CHECKS,)
+"""Asked by `check --deploy --database default` only: they read rows."""
 
 
 def contained(check: Check) -> Any:
@@ -46,7 +62,33 @@ def contained(check: Check) -> Any:
     return run
 
 
+def of_rows(check: Check) -> Any:
+    """`check` for Django, asked where the database of the users is asked; before its tables are there it has nothing to say."""
+    contained_check = contained(_when_migrated(check))
+
+    def run(databases: Iterable[str] | None = None, **_kwargs: Any) -> Iterable[CheckMessage]:
+        asked = router.db_for_read(get_user_model()) in (databases or ())
+        return contained_check() if asked else []
+
+    run.__name__ = run.__qualname__ = check.__name__
+    return run
+
+
+def _when_migrated(check: Check) -> Check:
+    @wraps(check)
+    def found() -> Iterable[CheckMessage]:
+        try:
+            with transaction.atomic(using=router.db_for_read(get_user_model())):
+                return list(check())
+        except (OperationalError, ProgrammingError):
+            return []
+
+    return found
+
+
 for _check in CHECKS:
     register(contained(_check), *TAGS)
 for _check in DEPLOY_CHECKS:
     register(contained(_check), *TAGS, deploy=True)
+for _check in DATABASE_CHECKS:
+    register(of_rows(_check), Tags.database, *TAGS, deploy=True)

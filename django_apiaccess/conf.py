@@ -415,6 +415,11 @@ class AccessSettings:
         """The name of the cookie of Django's sessions."""
         return str(django_settings.SESSION_COOKIE_NAME)
 
+    @property
+    def session_engine(self) -> str:
+        """The module that keeps Django's sessions."""
+        return str(django_settings.SESSION_ENGINE)
+
     @cached_property
     def TRUSTED_PROXIES(self) -> tuple[IPNetwork, ...]:
         """Networks of the reverse proxies whose X-Forwarded-* and Forwarded headers are believed (ASVS 4.1.3)."""

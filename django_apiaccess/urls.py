@@ -43,6 +43,7 @@ urlpatterns = [
     path(
         "mfa/trusted-devices/<str:device_id>/", factors.TrustedDeviceView.as_view(), name="apiaccess-mfa-trusted-device"
     ),
+    path("security/", include("django_apiaccess.pages.urls")),
     path("sessions/", SessionViewSet.as_view({"get": "list", "delete": "destroy_all"}), name="apiaccess-session-list"),
     path(
         "sessions/<str:id>/",

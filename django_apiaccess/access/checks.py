@@ -6,13 +6,14 @@ import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from django.apps import apps
 from django.conf import settings
 from django.core.checks import CheckMessage
 
-from ..check_ids import Check, CheckId, error, warning
+from ..check_ids import Check, CheckId, error, sound, warning
+from ..conf import MFA_METHODS
 from ..core import scopes as core_scopes
 from ..core.requirement import And, HasMFA, HasPermission, Or, Requirement
+from ..mfa.checks import primary_methods
 from ..roles.checks import model_permissions
 from .declaration import SAFE_METHODS, reserved_keys
 from .inventory import Endpoint, dotted, endpoints, guards_by_default
@@ -187,7 +188,7 @@ def check_unguarded() -> Iterator[CheckMessage]:
 
 
 def check_second_factor() -> Iterator[CheckMessage]:
-    if apps.is_installed("django_otp"):
+    if not sound("MFA") or primary_methods():
         return
     asking = [
         endpoint
@@ -197,8 +198,8 @@ def check_second_factor() -> Iterator[CheckMessage]:
     if asking:
         yield warning(
             CheckId.NO_SECOND_FACTOR,
-            f"{_methods(asking)} asks for a second factor, but django_otp is not in INSTALLED_APPS: nobody can prove one.",
-            "Add 'django_otp', 'django_otp.plugins.otp_totp' and 'django_otp.plugins.otp_static' to INSTALLED_APPS.",
+            f"{_methods(asking)} asks for a second factor, and no method is there to prove one: nobody passes.",
+            f"Name methods that work here in API_ACCESS['MFA']['METHODS'], or leave it out for all of them: {', '.join(MFA_METHODS)}.",
         )
 
 

@@ -23,6 +23,8 @@ from ..events.record import changed
 from ..events.source import Actor
 from ..events.tags import Action
 from ..keys.models import APIKey, APIKeySecret
+from ..mfa.challenges import ended_before as challenges_ended_before
+from ..mfa.models import MFAChallenge, SMSFactor, TOTPFactor, TrustedDevice
 from ..roles.models import Grant
 from ..roles.querysets import object_key
 from ..tokens.models import RefreshToken, SigningKey, TokenSession
@@ -31,6 +33,8 @@ from ..tokens.ring import forget_retired
 
 BATCH: Final = 1000
 KEEP: Final = timedelta(days=90)
+UNCONFIRMED: Final = timedelta(days=1)
+"""How long a factor whose owner never proved to have it stays. It is asked for nowhere, and confirmed within minutes or not at all."""
 SUBJECT_LENGTH: Final = 100
 Step = Callable[[int], None]
 
@@ -70,6 +74,10 @@ def _parts(now: datetime, keep: timedelta) -> Iterator[Part]:
     yield Part("failure counters", FailureCounter, lambda: _ids(ended_before(now)))
     yield Part("sessions", TokenSession, lambda: _ids(_ended_sessions(now - keep)))
     yield Part("refresh tokens", RefreshToken, lambda: _ids(_used_up(now)))
+    yield Part("mfa challenges", MFAChallenge, lambda: _ids(challenges_ended_before(now)))
+    yield Part("trusted devices", TrustedDevice, lambda: _ids(_trust_over(now - keep)))
+    yield Part("unconfirmed apps", TOTPFactor, lambda: _ids(_unconfirmed(TOTPFactor, now)))
+    yield Part("unconfirmed phones", SMSFactor, lambda: _ids(_unconfirmed(SMSFactor, now)))
     retention = access_settings.EVENTS_RETENTION
     if retention is not None:
         yield Part("events", Event, lambda: _ids(Event.objects.filter(at__lt=now - retention)))
@@ -180,6 +188,15 @@ def _used_up(now: datetime) -> Any:
     """Refresh tokens used so long ago that unused they would be dead as well: until then a replay of one must end its session."""
     used_up = RefreshToken.objects.filter(used_at__lt=now - access_settings.REFRESH_TOKEN_LIFETIME)
     return used_up.exclude(public_id__startswith=FOREIGN)
+
+
+def _trust_over(before: datetime) -> Any:
+    return TrustedDevice.objects.filter(Q(expires_at__lt=before) | Q(revoked_at__lt=before))
+
+
+def _unconfirmed(model: Any, now: datetime) -> Any:
+    """Factors that were begun only. Not passkeys: one of those that is not confirmed is suspended, and its owner must see it."""
+    return model.objects.filter(confirmed=False, created_at__lt=now - UNCONFIRMED)
 
 
 def _old_counters() -> Iterator[list[Any]]:

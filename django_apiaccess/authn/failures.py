@@ -69,9 +69,14 @@ def remember(bucket: Bucket) -> None:
     """The owner proved to be there, on the network that the bucket is of: their failures from there count apart, anew."""
     _forget_undone(bucket)
     now = timezone.now()
-    _rows(bucket).update_or_create(
-        subject=bucket.name, defaults={"count": 0, "last_at": now, "blocked_until": now - timedelta(seconds=1)}
-    )
+    proven = {"count": 0, "last_at": now, "blocked_until": now - timedelta(seconds=1)}
+    if _rows(bucket).update(**proven):
+        return
+    try:  # a write at once, not after a look: on SQLite two who looked could not both write
+        with transaction.atomic(using=_rows(bucket).db):
+            _rows(bucket).create(subject=bucket.name, **proven)
+    except IntegrityError:  # another request of theirs was first
+        pass
 
 
 def ended_before(now: datetime) -> Any:

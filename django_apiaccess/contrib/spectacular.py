@@ -14,29 +14,18 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiVi
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.settings import spectacular_settings
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_view
-from rest_framework import serializers
 
 from ..access.declaration import DeclarationError
 from ..access.inventory import asked
 from ..core.requirement import Requirement
+from . import spectacular_login  # noqa: F401 - registers its extensions
+from .spectacular_answers import RefusalSerializer, described
 
 KEY_HEADER: Final = "apiKeyAuth"
 BEARER: Final = "bearerAuth"
 BASIC: Final = "basicAuth"
 COOKIE: Final = "cookieAuth"
 """The name that drf-spectacular gives to sessions too, so that both are one."""
-
-
-class RefusalSerializer(serializers.Serializer[Any]):
-    """Why a request was refused."""
-
-    detail = serializers.CharField(help_text="A sentence for a person.")
-    code = serializers.CharField(help_text="A stable word for a program, as insufficient_scope.")
-    required = serializers.ListField(  # type: ignore[assignment]
-        child=serializers.CharField(), required=False, help_text="Scopes that are asked for."
-    )
-    missing = serializers.ListField(child=serializers.CharField(), required=False, help_text="Those that are missing.")
-    field = serializers.CharField(required=False, help_text="The field that is not right.")
 
 
 def asked_of(schema: AutoSchema) -> tuple[bool, Requirement | None]:
@@ -159,33 +148,6 @@ class KeyViews(OpenApiViewExtension):  # type: ignore[no-untyped-call]
             ),
         )
         return decorate(type("APIKeyViewSet", (self.target_class,), {"__doc__": self.target_class.__doc__}))  # type: ignore[arg-type]
-
-
-REFUSED: Final = {
-    400: "The request, the token or the scope is not right; `code` says which.",
-    401: "The user name or the password is not right.",
-    403: "The transport is not safe, the CSRF proof is missing, or a second factor is asked for.",
-    429: "Too many failed attempts; `Retry-After` says how long to wait.",
-}
-
-
-def described(view: Any, *refused: int, **schema: Any) -> type:
-    """A token endpoint with the schema of its POST, and with what it answers when it refuses."""
-    schema["responses"] |= {status: OpenApiResponse(RefusalSerializer, REFUSED[status]) for status in refused}
-    decorate = extend_schema_view(post=extend_schema(**schema))
-    return decorate(type(view.__name__, (view,), {"__doc__": view.__doc__}))
-
-
-class LoginSchema(OpenApiViewExtension):  # type: ignore[no-untyped-call]
-    """`token/`: user name and password are given, tokens come back."""
-
-    target_class = "django_apiaccess.login.views.TokenView"
-
-    def view_replacement(self) -> type:
-        """The same view with its schema."""
-        from ..tokens.serializers import TokensSerializer
-
-        return described(self.target_class, 400, 401, 403, 429, summary="Log in", responses={200: TokensSerializer})
 
 
 class RefreshSchema(OpenApiViewExtension):  # type: ignore[no-untyped-call]

@@ -57,6 +57,8 @@ class _CheckedConnection(http.client.HTTPConnection):
         self.sock = self._plain = socket.create_connection(address, self.timeout)
         if self._tls is not None:
             self.sock = self._plain = self._tls.wrap_socket(self.sock, server_hostname=self.host)
+        if self.overdue:  # the clock struck while there was no socket that it could close
+            raise TimeoutError("too slow")
 
     def finish(self) -> None:
         """Close it, and stop the clock. (`close` is called by http.client itself, before the body is read.)"""
@@ -175,11 +177,11 @@ def _ask(request: _Request, headers: Mapping[str, str], payload: bytes | None) -
         connection.connect()
         sent = True
         connection.request(request.method, path, payload, headers)
-        response = connection.getresponse()
-        if response.status != 200 and request.method == "GET":
-            return Answer(response.status, b"")
-        body = response.read(request.max_bytes + 1)
-        is_cut = bool(response.length) and len(body) <= request.max_bytes
+        with connection.getresponse() as response:
+            if response.status != 200 and request.method == "GET":
+                return Answer(response.status, b"")
+            body = response.read(request.max_bytes + 1)
+            is_cut = bool(response.length) and len(body) <= request.max_bytes
     except (OSError, ValueError, http.client.HTTPException) as error:
         why = "too slow" if connection.overdue else error
         raise FetchError(f"{url} could not be fetched: {why}", sent=sent, slow=connection.overdue) from None

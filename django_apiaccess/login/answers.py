@@ -26,7 +26,7 @@ from ..tokens.endpoint import refusal
 from .service import ENROLMENT_LIFETIME
 
 
-def device_of(request: Request) -> str:
+def device_of(request: Any) -> str:
     """What the client says that it is, fit for a list and a database."""
     told = str(request.META.get("HTTP_USER_AGENT", ""))
     return "".join(char for char in told if char.isprintable())[:150]

@@ -1,4 +1,7 @@
-"""`mfa/...`: my factors. Looking asks for a log-in; adding, renaming and removing for a fresh one (`freshness`)."""
+"""`mfa/...`: my factors. Looking asks for a session of one's own; adding, renaming and removing for a fresh one (`freshness`).
+
+Long because it is a list: one short view an endpoint.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +16,9 @@ from ..authentication import AccessAuthentication
 from ..authn.client import where_of
 from ..core.access import Access
 from ..core.requirement import AUTHENTICATED
+from ..edge import refuse_insecure
 from ..events.source import Actor
-from ..exceptions import APIAccessError
+from ..exceptions import APIAccessError, InvalidChange
 from ..mfa import challenges, enrolment, policy, recovery, trusted
 from ..mfa import service as mfa
 from ..mfa.errors import NoSuchMethod
@@ -53,6 +57,7 @@ class EnrolmentToken(BaseAuthentication):
         text = request.data.get("mfa_token") if isinstance(request.data, dict) else None
         if text is None or request.META.get("HTTP_AUTHORIZATION"):
             return None
+        refuse_insecure(request)  # before it is looked at, as with every credential
         challenge = challenges.find(text, ENROLMENT)
         access = access_of_user(challenge.user, kind=freshness.ENROLMENT, acr="aal1", auth_time=challenge.created_at)
         request._request.apiaccess_challenge = challenge  # type: ignore[attr-defined]
@@ -80,9 +85,20 @@ class FactorEndpoint(TokenEndpoint):
         principal = self.caller.principal
         return getattr(principal, "_wrapped", principal) if principal.pk is not None else principal
 
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        verdict = freshness.is_owners(self.caller)
+        if not verdict.allowed:
+            refuse(request, self.caller, AUTHENTICATED, verdict)
+
     def actor(self) -> Actor:
         """Who does it."""
         return Actor.of_access(self.caller, where_of(self.request))
+
+    @property
+    def further(self) -> bool:
+        """Whether a factor may be added beside those that there are."""
+        return freshness.has_proven_a_factor(self.caller)
 
     def require_fresh(self) -> None:
         """Refuse a caller who has not just proven enough, with the challenge of RFC 9470."""
@@ -182,7 +198,10 @@ class TOTPConfirmView(EnrolmentEndpoint):
     def post(self, request: Request, factor_id: str) -> Response:
         self.require_fresh()
         data = self.body(ConfirmSerializer)
-        return self.added(enrolment.confirm_totp(self.user, factor_id, data["code"], request=request._request))
+        made = enrolment.confirm_totp(
+            self.user, factor_id, data["code"], request=request._request, further=self.further
+        )
+        return self.added(made)
 
 
 class SMSView(EnrolmentEndpoint):
@@ -206,7 +225,8 @@ class SMSConfirmView(EnrolmentEndpoint):
     def post(self, request: Request, factor_id: str) -> Response:
         self.require_fresh()
         data = self.body(ConfirmSerializer)
-        return self.added(enrolment.confirm_sms(self.user, factor_id, data["code"], request=request._request))
+        made = enrolment.confirm_sms(self.user, factor_id, data["code"], request=request._request, further=self.further)
+        return self.added(made)
 
 
 class WebAuthnView(EnrolmentEndpoint):
@@ -231,7 +251,12 @@ class WebAuthnConfirmView(EnrolmentEndpoint):
         self.require_fresh()
         data = self.body(ConfirmSerializer)
         made = enrolment.confirm_webauthn(
-            self.user, factor_id, data["credential"], name=data["name"], request=request._request
+            self.user,
+            factor_id,
+            data["credential"],
+            name=data["name"],
+            request=request._request,
+            further=self.further,
         )
         return self.added(made)
 
@@ -246,6 +271,8 @@ class RecoveryCodesView(FactorEndpoint):
 
     def post(self, request: Request) -> Response:
         self.require_fresh()
+        if not self.further:  # a factor that appears meanwhile was not proven here
+            raise InvalidChange(enrolment.ALONE)
         codes = enrolment.make_recovery_codes(self.user, request=request._request)
         return Response(RecoveryCodesSerializer({"codes": codes}).data, status=status.HTTP_201_CREATED)
 

@@ -25,6 +25,7 @@ from ..mfa.models import MFAChallenge
 from ..passwords import sessions
 from ..passwords.service import check_password
 from ..tokens import service as tokens
+from . import freshness
 
 STEP_UP: Final = MFAChallenge.Purpose.STEP_UP
 PASSWORD: Final = FactorRef("password", "password", "Password")
@@ -109,21 +110,21 @@ def _raise(request: Any, access: Access, proof: Proof) -> SteppedUp:
 def _again(challenge: MFAChallenge, password: str, request: Any) -> None:
     """The password once more: no stronger than that, but fresh."""
     challenges.admit(challenge)
-    user = challenge.user
+    user: Any = challenge.user
     try:
-        check_password(request, user.get_username(), password)
+        found = check_password(request, user.get_username(), password)
     except InvalidCredential:
         raise WrongCode from None
+    if found.pk != user.pk:
+        raise WrongCode
     challenges.prove(challenge, Proof(("pwd",), "aal1", timezone.now()))
 
 
 def _session_of(request: Any, access: Access) -> str:
-    """What the challenge is bound to: the session that the access is of."""
-    if access.can_step_up and access.session_id is not None:
-        return access.session_id
-    if access.can_step_up and access.credential.kind == "session":
-        return hashlib.sha256(str(request.session.session_key).encode()).hexdigest()
-    raise CannotStepUp
+    """What the challenge is bound to: the session that the access is of. Another client's user proves nothing to that client."""
+    if not freshness.is_own_session(access):
+        raise CannotStepUp
+    return access.session_id or hashlib.sha256(str(request.session.session_key).encode()).hexdigest()
 
 
 def _plain(user: Any) -> Any:

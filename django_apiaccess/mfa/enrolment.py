@@ -1,4 +1,8 @@
-"""Adding, renaming and removing factors. Whether the one who asks has proven enough for that, the caller decides (`freshness`)."""
+"""Adding, renaming and removing factors. Whether the one who asks has proven enough for that, the caller decides (`freshness`).
+
+`further` says that a factor which the user has was proven: whoever proved a password alone adds the first one only, and of several who do
+so at once one succeeds. Long because each kind of factor begins and ends in its own way: short functions, one kind after another.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,8 @@ from typing import Any, Final
 from urllib.parse import quote, urlencode
 
 from django.contrib.auth import get_user_model
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connections, transaction
+from django.db.models import F
 from django.utils import timezone
 
 from .. import notifications
@@ -26,7 +31,7 @@ from ..events.tags import Action
 from ..exceptions import InvalidChange, TooManyFailures
 from ..sms import parse_number
 from . import challenges, policy, recovery, service, sms_codes, totp, webauthn
-from .errors import InvalidChallenge, LastFactor, NoSuchMethod, WrongCode
+from .errors import FactorExists, InvalidChallenge, LastFactor, NoSuchMethod, WrongCode
 from .methods import FactorRef, method_named
 from .models import MFAChallenge, SMSFactor, TOTPFactor
 
@@ -37,6 +42,7 @@ MOST: Final = 10
 """Factors of one type that a user may have."""
 MAX_NAME: Final = 64
 REGISTRATION: Final = MFAChallenge.Purpose.REGISTRATION
+ALONE: Final = "Recovery codes stand in for another factor: add an authenticator app, a passkey or a phone first."
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +75,8 @@ def otpauth_uri(user: Any, secret: str) -> str:
     return f"otpauth://totp/{label}?{urlencode(parameters, quote_via=quote)}"
 
 
-def confirm_totp(user: Any, factor_id: str, code: str, *, request: Any) -> FactorRef:
-    """Confirm an authenticator app by a code of it. Raises `NoSuchMethod`, `WrongCode` or `TooManyFailures`."""
+def confirm_totp(user: Any, factor_id: str, code: str, *, request: Any, further: bool = False) -> FactorRef:
+    """Confirm an authenticator app by a code of it. Raises `NoSuchMethod`, `WrongCode`, `TooManyFailures` or `FactorExists`."""
     device = TOTPFactor.objects.filter(user=user, uid=factor_id, confirmed=False).first()
     if device is None or device.created_at < timezone.now() - LIFETIME:
         raise NoSuchMethod("There is no such authenticator app to confirm. Begin again.")
@@ -88,7 +94,7 @@ def confirm_totp(user: Any, factor_id: str, code: str, *, request: Any) -> Facto
         )
         raise WrongCode
     forget(bucket)
-    return _confirm(TOTPFactor, device, totp.ref, user, request)
+    return _confirm(device, totp.ref, user, request, further=further)
 
 
 def begin_sms(user: Any, number: str, *, name: str = "", request: Any) -> FactorRef:
@@ -111,8 +117,11 @@ def begin_sms(user: Any, number: str, *, name: str = "", request: Any) -> Factor
     return sms_codes.ref(device)
 
 
-def confirm_sms(user: Any, factor_id: str, code: str, *, request: Any) -> FactorRef:
-    """Confirm a phone by the code that it got. Raises `NoSuchMethod`, `InvalidChallenge` (tried too often, too late) or `WrongCode`."""
+def confirm_sms(user: Any, factor_id: str, code: str, *, request: Any, further: bool = False) -> FactorRef:
+    """Confirm a phone by the code that it got.
+
+    Raises `NoSuchMethod`, `InvalidChallenge` (tried too often, too late), `WrongCode` or `FactorExists`.
+    """
     device = SMSFactor.objects.filter(user=user, uid=factor_id, confirmed=False).first()
     challenge = (
         MFAChallenge.objects.filter(user=user, purpose=REGISTRATION, method=factor_id, used_at=None)
@@ -131,39 +140,47 @@ def confirm_sms(user: Any, factor_id: str, code: str, *, request: Any) -> Factor
             method="sms",
         )
         raise WrongCode
-    return _confirm(SMSFactor, device, sms_codes.ref, user, request)
+    return _confirm(device, sms_codes.ref, user, request, further=further)
 
 
 def begin_webauthn(user: Any, *, request: Any) -> tuple[str, dict[str, Any]]:
     """The id of a registration and the options for `navigator.credentials.create`."""
     _require_enabled("webauthn")
-    if len(webauthn.WebAuthnMethod().factors(user)) >= MOST:
-        raise InvalidChange(f"There are {MOST} passkeys already: remove one first.")
+    _room_for_one_more_passkey(user)
     _, challenge = challenges.begin(REGISTRATION, user, lifetime=LIFETIME)
     return challenge.public_id, webauthn.begin_registration(challenge, request)["options"]
 
 
-def confirm_webauthn(user: Any, registration: str, answer: Any, *, name: str = "", request: Any) -> FactorRef:
-    """Store the passkey that the browser made. Raises `InvalidChallenge` or `WrongCode`."""
+def confirm_webauthn(
+    user: Any, registration: str, answer: Any, *, name: str = "", request: Any, further: bool = False
+) -> FactorRef:
+    """Store the passkey that the browser made. Raises `InvalidChallenge`, `WrongCode` or `FactorExists`."""
     found = MFAChallenge.objects.select_related("user").filter(
         user=user, purpose=REGISTRATION, public_id=registration, expires_at__gt=timezone.now()
     )
     challenge = found.first()
     if challenge is None:
         raise InvalidChallenge("This registration is over. Begin again.")
+    _room_for_one_more_passkey(user)
+    if not further and policy.has_second_factor(user):
+        raise FactorExists
     made = webauthn.ref(webauthn.register(challenge, answer, _name(name, "Passkey"), request))
-    _added(made, user, request)
-    return made
+    with transaction.atomic():
+        lock_user(user)
+        if further or not policy.has_second_factor(user, but=made.device):
+            _added(made, user, request)
+            return made
+        made.device.delete()
+    raise FactorExists
 
 
 def make_recovery_codes(user: Any, *, request: Any) -> list[str]:
     """Ten new recovery codes; those of before are dead. Raises `InvalidChange` without another factor: alone they are none."""
     _require_enabled("recovery")
     if not _primary(user):
-        raise InvalidChange(
-            "Recovery codes stand in for another factor: add an authenticator app, a passkey or a phone first."
-        )
+        raise InvalidChange(ALONE)
     with transaction.atomic():
+        lock_user(user)  # of sets that are made at once the last one counts
         codes = recovery.make(user)
         changed(Action.RECOVERY_CODES_MADE, user, by=Actor.of_user(user, where=where_of(request)))
         notifications.notify(user, "recovery_codes_made", {"address": where_of(request).address})
@@ -186,15 +203,16 @@ def rename(user: Any, factor_id: str, name: str, *, by: Actor) -> FactorRef:
 
 def remove(user: Any, factor_id: str, *, by: Actor) -> None:
     """Take a factor away; with the last one the recovery codes go. Raises `NoSuchMethod`, or `LastFactor` where the policy wants one."""
-    factor = _own(user, factor_id)
     with transaction.atomic():
         lock_user(user)
+        factor = _own(user, factor_id)
         _take_away(user, factor)
         left = _primary(user)
         if not left and factor.type != "recovery" and policy.is_required(user):
             raise LastFactor
         if not left:
             recovery.forget(user)
+            webauthn.forget_suspended(user)
         changed(Action.FACTOR_REMOVED, user, by=by, factor=factor.id, method=factor.type, name=factor.name)
         notifications.notify(
             user, "factor_removed", {"type": factor.type, "name": factor.name, "address": by.where.address}
@@ -213,8 +231,16 @@ def remove_all(user: Any) -> list[FactorRef]:
 
 
 def lock_user(user: Any) -> None:
-    """Let simultaneous changes of one user's factors wait for each other."""
-    list(get_user_model()._base_manager.select_for_update(no_key=True).filter(pk=user.pk).values_list("pk"))
+    """Let simultaneous changes of one user's factors wait for each other. In a transaction, as its first statement.
+
+    SQLite locks no rows: there a write that changes nothing makes the others wait.
+    """
+    model = get_user_model()
+    mine = model._base_manager.filter(pk=user.pk)
+    if connections[mine.db].features.has_select_for_update:
+        list(mine.select_for_update(no_key=True).values_list("pk"))
+    else:
+        mine.update(**{model.USERNAME_FIELD: F(model.USERNAME_FIELD)})
 
 
 def qr_svg(uri: str) -> str:
@@ -243,9 +269,13 @@ def _take_away(user: Any, factor: FactorRef) -> None:
     way.remove(factor)
 
 
-def _confirm(model: Any, device: Any, as_ref: Any, user: Any, request: Any) -> FactorRef:
+def _confirm(device: Any, as_ref: Any, user: Any, request: Any, *, further: bool) -> FactorRef:
+    model = type(device)
     try:
         with transaction.atomic():
+            lock_user(user)
+            if not further and policy.has_second_factor(user):
+                raise FactorExists
             if not model.objects.filter(pk=device.pk, confirmed=False).update(confirmed=True):
                 raise InvalidChallenge("It was confirmed already.")
             factor: FactorRef = as_ref(device)
@@ -290,6 +320,11 @@ def _room_for_one_more(model: Any, user: Any) -> None:
     model.objects.filter(user=user, confirmed=False).delete()
     if model.objects.filter(user=user).count() >= MOST:
         raise InvalidChange(f"There are {MOST} of this type already: remove one first.")
+
+
+def _room_for_one_more_passkey(user: Any) -> None:
+    if len(webauthn.WebAuthnMethod().factors(user)) >= MOST:
+        raise InvalidChange(f"There are {MOST} passkeys already: remove one first.")
 
 
 def _name(name: str, otherwise: str) -> str:

@@ -55,6 +55,14 @@ class SendingLimited(MFAError):
     message = "Too many codes were sent. Wait, or choose another method."
 
 
+class FactorExists(MFAError):
+    """A first factor was to be added with a password alone, and meanwhile there is one."""
+
+    code = "factor_exists"
+    status = 409
+    message = "This account has a second factor by now. Prove it first, then add another one."
+
+
 class LastFactor(MFAError):
     """The policy wants a second factor of this account, and this is the last one."""
 

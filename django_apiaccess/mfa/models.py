@@ -156,7 +156,7 @@ class MFAChallenge(models.Model):
     """What the log-in asked for: scopes, device, delivery. Never a secret."""
     attempts = models.PositiveSmallIntegerField(default=0)
     method = models.CharField(max_length=64, blank=True)
-    """The id of the factor that `state` or `code_digest` belongs to."""
+    """The id of the phone that `code_digest` belongs to."""
     state = models.JSONField(null=True, blank=True)
     code_digest = models.CharField(max_length=255, blank=True, editable=False)
     code_expires_at = models.DateTimeField(null=True, blank=True)
@@ -208,6 +208,7 @@ class TrustedDevice(models.Model):
         verbose_name = _("trusted device")
         verbose_name_plural = _("trusted devices")
         default_permissions = ("view",)
+        permissions = [("revoke_trusteddevice", "Can end the trust in devices")]
         constraints = [models.UniqueConstraint(fields=["public_id"], name="apiaccess_trusted_public_id")]
 
     def __str__(self) -> str:
@@ -226,6 +227,10 @@ class MFADuty(models.Model):
         verbose_name = _("duty to enrol")
         verbose_name_plural = _("duties to enrol")
         default_permissions = ()
+        permissions = [
+            ("view_second_factors", "Can see who has which second factors"),
+            ("reset_second_factors", "Can reset the second factors of others"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.user} since {self.since:%Y-%m-%d}"

@@ -11,24 +11,39 @@ from typing import Any
 from django.db.models import BooleanField, Exists, ExpressionWrapper, OuterRef, Q, Value
 from django.utils import timezone
 from django.utils.module_loading import import_string
-from django_otp import device_classes, user_has_device
+from django_otp import device_classes
 
 from ..conf import access_settings
 from ..roles.rights import held_by
+from . import webauthn
 from .models import MFADuty
 
 
-def has_second_factor(user: Any) -> bool:
-    """Whether the user has confirmed any device of django-otp, ours and passkeys among them: then a password alone does not do."""
-    return bool(user_has_device(user, confirmed=True))
+def has_second_factor(user: Any, *, but: Any = None) -> bool:
+    """Whether the user has confirmed any device of django-otp, ours and passkeys among them: then a password alone does not do.
+
+    `but` is a device that does not count.
+    """
+    models: Iterator[Any] = device_classes()
+    return any(
+        model._default_manager.filter(user=user, **_counting(model))
+        .exclude(pk=but.pk if isinstance(but, model) else None)
+        .exists()
+        for model in models
+    )
 
 
 def any_factor(principal: str) -> Any:
     """The same as an expression of a query, for the user whose id its column `principal` holds."""
     models: Iterator[Any] = device_classes()
-    found = [Q(Exists(model._default_manager.filter(user=OuterRef(principal), confirmed=True))) for model in models]
+    found = [Q(Exists(model._default_manager.filter(user=OuterRef(principal), **_counting(model)))) for model in models]
     condition: Any = reduce(or_, found) if found else Value(False)
     return ExpressionWrapper(condition, output_field=BooleanField())
+
+
+def _counting(model: Any) -> dict[str, bool]:
+    """Which devices count: confirmed ones, and suspended passkeys. Else a cloned one would open the account to the password alone."""
+    return {} if webauthn.is_passkey(model) else {"confirmed": True}
 
 
 def is_required(user: Any) -> bool:
@@ -61,6 +76,11 @@ def enrol_by(user: Any) -> datetime | None:
     if not is_required(user):
         return None
     duty, _ = MFADuty.objects.get_or_create(user=user)
+    return ends(duty)
+
+
+def ends(duty: MFADuty) -> datetime:
+    """The end of the grace period."""
     until: datetime = duty.since + access_settings.MFA["GRACE"]
     return until
 

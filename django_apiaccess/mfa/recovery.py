@@ -23,6 +23,8 @@ LENGTH: Final = 16
 """Characters: 80 random bits."""
 READ_AS: Final = str.maketrans("ILO", "110")
 FORM: Final = re.compile(rf"[{ALPHABET}]{{{LENGTH}}}", re.ASCII)
+STATIC: Final = re.compile(r"[!-~]{1,16}", re.ASCII)
+"""What a static token of django-otp may look like; other texts are not for a database."""
 ID: Final = "recovery"
 MAX_TYPED: Final = 64
 
@@ -88,7 +90,7 @@ def use_code(user: Any, typed: str) -> bool:
     if mine.update(used_at=timezone.now()):
         return True
     static = typed.strip()
-    return any(tokens.filter(token=static).delete()[0] for tokens in _static_tokens(user) if "\0" not in static)
+    return any(tokens.filter(token=static).delete()[0] for tokens in _static_tokens(user) if STATIC.fullmatch(static))
 
 
 def canonical(typed: str) -> str:

@@ -13,7 +13,9 @@ from ..authn.failures import (
     charge,
     forget,
     is_known,
+    network_bucket,
     network_of,
+    refund,
     remember,
 )
 from ..core.proof import Proof
@@ -68,7 +70,7 @@ def verify(challenge: MFAChallenge, method: str, response: Response, *, where: W
     if proven is None:
         _refused(challenge, way, where)
         raise WrongCode
-    forget(*account)
+    (forget if challenge.user_id is not None else refund)(*account)
     _remember(known)
     user = challenge.user or proven.user
     if user is None or not user.is_active:
@@ -100,9 +102,10 @@ def _buckets(
     """Where a wrong code is counted: on the factor and on the user; from a network where the user proved to be before, apart.
 
     So wrong codes slow down one factor, not the others, and nobody elsewhere can lock its owner out.
+    A passkey alone names nobody before it is proven: it is counted on the network.
     """
     if factor is None or challenge.user_id is None:
-        return (), ()
+        return (network_bucket(PURPOSE, where.address),), ()
     network = network_of(where.address)
     names = f"{factor.type}|{factor.id}|{challenge.user_id}", f"user|{challenge.user_id}"
     here = tuple(account_bucket(PURPOSE, name, known_from=network) for name in names)

@@ -23,7 +23,7 @@ from ..core.secrets import SecretText
 from ..events.record import changed, refused
 from ..events.source import Actor
 from ..events.tags import Action
-from ..sms import SMSError, get_gateway, mask
+from ..sms import SendResult, SMSError, get_gateway, mask
 from . import sms_limits
 from .errors import NotSent, SendingLimited
 from .methods import FactorRef, Proven, Response
@@ -89,32 +89,32 @@ def send_code(challenge: MFAChallenge, device: SMSFactor, request: Any) -> None:
     challenge.code_digest = digests.make(_bound(challenge, device, code), access_settings.PEPPERS)
     challenge.code_expires_at = now + LIFETIME
     challenge.save(update_fields=["method", "code_digest", "code_expires_at"])
-    try:
-        sent = get_gateway().send(device.number, text_of(code), purpose=challenge.purpose)
-    except SMSError as error:
-        refused(
-            Action.SMS_REFUSED,
-            Reason.NOT_SENT,
-            by=by,
-            outcome="failed",
-            number=mask(device.number),
-            detail=f"{error.provider} {error.code}",
-        )
-        raise NotSent from None
-    except Exception as error:  # noqa: BLE001 - a gateway may be anybody's code, and its error may repeat what it was given
-        logger.error("The SMS gateway failed with %s", type(error).__name__)  # noqa: TRY400 - no traceback: it may hold the code
-        refused(
-            Action.SMS_REFUSED,
-            Reason.NOT_SENT,
-            by=by,
-            outcome="failed",
-            number=mask(device.number),
-            detail=type(error).__name__,
-        )
-        raise NotSent from None
+    sent, problem = _handed_over(device.number, text_of(code), challenge.purpose)
+    if sent is None:
+        number = mask(device.number)
+        refused(Action.SMS_REFUSED, Reason.NOT_SENT, by=by, outcome="failed", number=number, detail=problem)
+        raise NotSent
     changed(
         Action.SMS_SENT, device, by=by, label=mask(device.number), provider=sent.provider, purpose=challenge.purpose
     )
+
+
+def _handed_over(number: str, text: str, purpose: str) -> tuple[SendResult | None, str]:
+    """The gateway's result or, of a message that it did not take, what is wrong.
+
+    A gateway may be anybody's code: what it raises may repeat what it was given, and what it returns may be anything.
+    """
+    try:
+        sent: object = get_gateway().send(number, text, purpose=purpose)
+    except SMSError as error:
+        return None, f"{error.provider} {error.code}"
+    except Exception as error:  # noqa: BLE001 - as above
+        logger.error("The SMS gateway failed with %s", type(error).__name__)  # noqa: TRY400 - no traceback: it may hold the code
+        return None, type(error).__name__
+    if not isinstance(sent, SendResult):
+        logger.error("The SMS gateway returned %s, not a SendResult", type(sent).__name__)
+        return None, f"returned {type(sent).__name__}"
+    return sent, ""
 
 
 def expires_in(challenge: MFAChallenge) -> int:

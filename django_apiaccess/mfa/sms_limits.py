@@ -42,14 +42,15 @@ def allow(user_pk: object, number: str, address: str | None, now: float) -> Wait
     `now` is in seconds (`time.time()`). Rates have fixed windows; the cooldown runs from message to message.
     """
     whose = digests.make(f"sms number {number}", access_settings.PEPPERS)
-    cooling = _ends(whose) - now
+    rest = option("SMS_COOLDOWN").total_seconds()
+    cooling = _ends(whose) - now if rest else 0.0
     if cooling > 0:  # a second click costs nothing
         return Wait(cooling, "cooldown")
     if wait := _take("user", str(user_pk), parse_rate(option("SMS_PER_USER")), now):
         return wait
     if wait := _take("network", network_of(address), parse_rate(option("SMS_PER_NETWORK")), now):
         return wait
-    if wait := _cool_down(whose, now):
+    if rest and (wait := _cool_down(whose, now, rest)):
         return wait
     if wait := _take("number", whose, parse_rate(option("SMS_PER_NUMBER")), now):
         return wait
@@ -74,12 +75,12 @@ def _ends(whose: str) -> int:
     return _rows().filter(subject=_subject(whose)).values_list("window", flat=True).first() or 0
 
 
-def _cool_down(whose: str, now: float) -> Wait:
+def _cool_down(whose: str, now: float, rest: float) -> Wait:
     """Begin the number's cooldown, or say how long it lasts. The row's window, one second long, is the one in which it ends.
 
     A rate would not do: its windows are fixed, and the last second of one and the first of the next are two messages.
     """
-    until = math.ceil(now + option("SMS_COOLDOWN").total_seconds())
+    until = math.ceil(now + rest)
     rows = _rows().filter(subject=_subject(whose))
     for _try in range(TRIES):
         if rows.filter(window__lte=now).update(window=until, count=1):

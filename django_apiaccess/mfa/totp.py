@@ -6,6 +6,7 @@ The seeds of django-otp's own devices work too; `upgrade_otp_devices` seals them
 from __future__ import annotations
 
 import hmac
+import logging
 import re
 import time
 from typing import Any, Final
@@ -24,6 +25,7 @@ MAX_DRIFT: Final = 10
 """Steps of a phone's clock that are learnt: without a bound, one could walk the window into the past or the future."""
 AMR: Final = ("otp",)
 ACR: Final = "aal2"
+logger: Final = logging.getLogger("django_apiaccess")
 
 
 class TOTPMethod:
@@ -81,7 +83,15 @@ def use_code(device: Any, code: str) -> bool:
     code = code.replace(" ", "")  # apps show it in two groups
     if not CODE.fullmatch(code) or len(code) != device.digits:
         return False
-    found = _step_of(device, code)
+    try:
+        found = _step_of(device, code)
+    except (
+        ValueError
+    ):  # sealed under a pepper that is gone, or no hex: a code cannot be right, and the person has other factors
+        logger.error(
+            "The seed of the authenticator app %s cannot be read: its owner must set it up anew", ref(device).id
+        )  # noqa: TRY400
+        return False
     if found is None:
         return False
     offset, step = found

@@ -6,7 +6,9 @@ in which biometrics are used here (ASVS 6.5.7). What the browser must answer is 
 
 from __future__ import annotations
 
+import json
 import logging
+from dataclasses import replace
 from typing import Any, Final
 
 from django.apps import apps
@@ -15,6 +17,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from .. import notifications
+from ..authn.client import where_of
 from ..conf import access_settings
 from ..core.reasons import Reason
 from ..events.record import refused
@@ -27,6 +30,8 @@ from .models import MFAChallenge
 APP: Final = "django_otp_webauthn"
 ACR: Final = "phr"
 MAX_NAME: Final = 64
+MAX_ID: Final = 1023
+"""Bytes of a credential's id (WebAuthn level 3, section 4)."""
 logger: Final = logging.getLogger("django_apiaccess")
 
 
@@ -79,8 +84,11 @@ def register(challenge: MFAChallenge, answer: Any, name: str, request: Any) -> A
     if state is None:
         raise errors.WrongCode
     try:
+        _require_top_level(answer["response"]["clientDataJSON"])
         with transaction.atomic():
             made = helper(request).register_complete(challenge.user, state, answer)
+            if len(made.credential_id) > MAX_ID:
+                raise errors.WrongCode
             credentials().filter(pk=made.pk).update(name=name[:MAX_NAME])
     except IntegrityError:
         raise errors.WrongCode("This passkey is registered already.") from None
@@ -95,9 +103,11 @@ def _checked(challenge: MFAChallenge, state: dict[str, Any], response: Response)
     """The credential that made this answer to this state; None when it did not."""
     from webauthn import base64url_to_bytes, verify_authentication_response
     from webauthn.helpers import parse_authentication_credential_json
+    from webauthn.helpers.structs import CredentialDeviceType
 
     helps = helper(response.request)
     try:
+        _require_top_level(response.credential["response"]["clientDataJSON"])  # type: ignore[index]
         answer = parse_authentication_credential_json(response.credential)  # type: ignore[arg-type]
         sha256 = credentials().model.get_credential_id_sha256(answer.raw_id)
         credential = credentials().select_related("user").filter(credential_id_sha256=sha256, confirmed=True).first()
@@ -115,14 +125,25 @@ def _checked(challenge: MFAChallenge, state: dict[str, Any], response: Response)
     except Exception as problem:  # noqa: BLE001 - as above
         logger.info("A WebAuthn answer was refused: %s", type(problem).__name__)
         return None
-    return credential if _counted(credential, verified) else None
+    if credential.backup_eligible != (verified.credential_device_type == CredentialDeviceType.MULTI_DEVICE):
+        logger.info("A WebAuthn answer was refused: what is said of its key changed since it was registered")
+        return None
+    return credential if _counted(credential, verified, response.request) else None
+
+
+def _require_top_level(client_data: str) -> None:
+    """Refuse what was made within another site's page (WebAuthn level 3, section 7.2 step 13). Raises `ValueError`."""
+    from webauthn import base64url_to_bytes
+
+    if json.loads(base64url_to_bytes(client_data)).get("crossOrigin"):
+        raise ValueError("made in a frame of another site")
 
 
 def _is_of(challenge: MFAChallenge, credential: Any, handle: bytes | None) -> bool:
     """Whether the passkey is of the user who is logging in; alone, it must say itself whose it is (the user handle)."""
     if challenge.user_id is not None and credential.user_id != challenge.user_id:
         return False
-    if handle is None:
+    if not handle:
         return challenge.user_id is not None
     return bool(
         apps.get_model(APP, "WebAuthnUserHandle")
@@ -131,8 +152,11 @@ def _is_of(challenge: MFAChallenge, credential: Any, handle: bytes | None) -> bo
     )
 
 
-def _counted(credential: Any, verified: Any) -> bool:
-    """Move the sign count forward. One that does not move means that two devices hold the key: it is suspended (ASVS 6.7)."""
+def _counted(credential: Any, verified: Any, request: Any) -> bool:
+    """Move the sign count forward. One that does not move means that two devices hold the key: it is suspended (ASVS 6.7).
+
+    A suspended passkey still counts as a factor that its user has (`policy`), so that the suspicion does not leave a password alone.
+    """
     new = verified.new_sign_count
     used = {"sign_count": new, "last_used_at": timezone.now(), "backup_state": verified.credential_backed_up}
     mine = credentials().filter(pk=credential.pk, confirmed=True)
@@ -140,7 +164,7 @@ def _counted(credential: Any, verified: Any) -> bool:
     if newer.update(**used):
         return True
     if mine.update(confirmed=False):
-        by = Actor.of_user(credential.user)
+        by = Actor.of_user(credential.user, where=where_of(request))
         refused(
             Action.PASSKEY_SUSPENDED,
             Reason.CLONE_SUSPECTED,
@@ -159,8 +183,7 @@ def _counted(credential: Any, verified: Any) -> bool:
 def put_state(challenge: MFAChallenge, state: dict[str, Any]) -> None:
     """Keep what the browser's answer will be compared with; an earlier one is void."""
     challenge.state = {"challenge": state["challenge"], "require_user_verification": True}
-    challenge.method = WebAuthnMethod.type
-    challenge.save(update_fields=["state", "method"])
+    challenge.save(update_fields=["state"])
 
 
 def take_state(challenge: MFAChallenge) -> dict[str, Any] | None:
@@ -181,6 +204,17 @@ def credentials() -> Any:
 
     model: Any = get_credential_model()
     return model.objects
+
+
+def is_passkey(model: Any) -> bool:
+    """Whether it is the model in which the project keeps passkeys."""
+    return apps.is_installed(APP) and model is credentials().model
+
+
+def forget_suspended(user: Any) -> None:
+    """Drop the suspended passkeys of the user, who has no other factor any more and says so."""
+    if apps.is_installed(APP):
+        credentials().filter(user=user, confirmed=False).delete()
 
 
 def credential_id(credential: Any) -> str:
@@ -206,19 +240,17 @@ def ref(credential: Any) -> FactorRef:
 def helper(request: Any) -> Any:
     """The project's WebAuthn helper with our demands: user verification, confirmed passkeys only, and localhost while DEBUG."""
     from django.utils.module_loading import import_string
-    from webauthn.helpers.structs import (
-        AuthenticatorSelectionCriteria,
-        ResidentKeyRequirement,
-        UserVerificationRequirement,
-    )
+    from webauthn.helpers.structs import ResidentKeyRequirement, UserVerificationRequirement
 
     base: Any = import_string(_setting("OTP_WEBAUTHN_HELPER_CLASS"))
 
     class Strict(base):  # type: ignore[misc]
         def get_generate_registration_options_kwargs(self, *, user: Any) -> dict[str, Any]:
             kwargs: dict[str, Any] = super().get_generate_registration_options_kwargs(user=user)
-            kwargs["authenticator_selection"] = AuthenticatorSelectionCriteria(
-                user_verification=UserVerificationRequirement.REQUIRED, resident_key=ResidentKeyRequirement.PREFERRED
+            kwargs["authenticator_selection"] = replace(
+                kwargs["authenticator_selection"],
+                user_verification=UserVerificationRequirement.REQUIRED,
+                resident_key=ResidentKeyRequirement.PREFERRED,
             )
             return kwargs
 
@@ -240,9 +272,9 @@ def helper(request: Any) -> Any:
 
         def get_allowed_origins(self) -> list[str]:
             origins = list(super().get_allowed_origins())
-            if access_settings.debug and self.get_relying_party_domain() == "localhost":
-                port = self.request.get_port()
-                origins.append("http://localhost" if port == "80" else f"http://localhost:{port}")
+            host = self.request.get_host()
+            if access_settings.debug and host.partition(":")[0] == self.get_relying_party_domain() == "localhost":
+                origins.append(f"http://{host}")
             return origins
 
     return Strict(request)

@@ -25,6 +25,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'duty to enrol',
                 'verbose_name_plural': 'duties to enrol',
+                'permissions': [('view_second_factors', 'Can see who has which second factors'), ('reset_second_factors', 'Can reset the second factors of others')],
                 'default_permissions': (),
             },
         ),
@@ -137,6 +138,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'trusted device',
                 'verbose_name_plural': 'trusted devices',
+                'permissions': [('revoke_trusteddevice', 'Can end the trust in devices')],
                 'default_permissions': ('view',),
                 'constraints': [models.UniqueConstraint(fields=('public_id',), name='apiaccess_trusted_public_id')],
             },

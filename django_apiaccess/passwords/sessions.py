@@ -31,14 +31,14 @@ def stamp(request: Any, user: Any, **_kwargs: Any) -> None:
     if session is None or session.get(SESSION_KEY) != user._meta.pk.value_to_string(user):
         return
     amr = ["pwd"] if is_djangos_password(session.get(BACKEND_SESSION_KEY, "")) else []
-    must = _must_prove_more(request, user)
-    session[STAMP] = {"auth_time": int(timezone.now().timestamp()), "amr": amr, "acr": "aal1", "pending": must}
-
-
-def _must_prove_more(request: Any, user: Any) -> bool:
-    if policy.has_second_factor(user):
-        return not trusted.is_trusted(user, trusted.taken_from(request))
-    return policy.must_enrol(user)
+    made = {"auth_time": int(timezone.now().timestamp()), "amr": amr, "acr": "aal1", "pending": False}
+    if not policy.has_second_factor(user):
+        made["pending"] = policy.must_enrol(user)
+    elif trusted.is_trusted(user, trusted.taken_from(request)):
+        made["trusted"] = True
+    else:
+        made["pending"] = True
+    session[STAMP] = made
 
 
 def is_pending(session: Any) -> bool:
@@ -47,6 +47,12 @@ def is_pending(session: Any) -> bool:
         return False
     stamped = session.get(STAMP)
     return bool(isinstance(stamped, dict) and stamped.get("pending") and not session.get(DEVICE_ID_SESSION_KEY))
+
+
+def skipped_by_trust(session: Any) -> bool:
+    """Whether the user has a second factor that this session was not asked for, because its device is trusted. The admin asks all the same."""
+    stamped = session.get(STAMP)
+    return bool(isinstance(stamped, dict) and stamped.get("trusted") and not session.get(DEVICE_ID_SESSION_KEY))
 
 
 def prove(request: Any, proof: Proof) -> None:

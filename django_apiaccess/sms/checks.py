@@ -67,7 +67,9 @@ def check_countries() -> Iterator[CheckMessage]:
     if not sound("MFA"):
         return
     listed = [*(option("SMS_COUNTRIES") or ()), *(option("SMS_BLOCKED_COUNTRIES") or ())]
-    wanted = option("SMS_GATEWAY") is not None
+    wanted, region = option("SMS_GATEWAY") is not None, option("SMS_REGION")
+    if not (listed or wanted or region):
+        return
     if not has_numbering_plans():
         if listed and wanted:
             yield error(
@@ -85,7 +87,7 @@ def check_countries() -> Iterator[CheckMessage]:
         return
     from phonenumbers import SUPPORTED_REGIONS
 
-    for country in dict.fromkeys([*listed, *filter(None, [option("SMS_REGION")])]):
+    for country in dict.fromkeys([*listed, *filter(None, [region])]):
         if country not in SUPPORTED_REGIONS:
             near = difflib.get_close_matches(country.upper(), sorted(SUPPORTED_REGIONS), n=1, cutoff=0.5)
             hint = f"Did you mean {near[0]!r}?" if near else "Write two capital letters of ISO 3166, as 'NL'."

@@ -13,10 +13,22 @@ from django_apiaccess.access import prune as module
 from django_apiaccess.access.prune import prune
 from django_apiaccess.authn.models import RateCounter
 from django_apiaccess.events.models import Event
-from django_apiaccess.events.source import Actor
+from django_apiaccess.events.source import Actor, Where
 from django_apiaccess.keys import service as keys
-from django_apiaccess.models import APIKey, APIKeySecret, Grant
+from django_apiaccess.mfa import challenges, recovery, trusted
+from django_apiaccess.models import (
+    APIKey,
+    APIKeySecret,
+    Grant,
+    MFAChallenge,
+    RecoveryCode,
+    SMSFactor,
+    TOTPFactor,
+    TrustedDevice,
+)
 from django_apiaccess.roles import service as roles
+from tests.mfa.factors import app_of, phone_of
+from tests.mfa.stored import passkey_of
 from tests.testapp.models import Document, Parcel
 
 NOTHING = {
@@ -28,6 +40,10 @@ NOTHING = {
     "failure counters": 0,
     "sessions": 0,
     "refresh tokens": 0,
+    "mfa challenges": 0,
+    "trusted devices": 0,
+    "unconfirmed apps": 0,
+    "unconfirmed phones": 0,
     "private keys": 0,
 }
 
@@ -166,3 +182,41 @@ def test_a_dry_run_counts_and_writes_nothing(ann, make_key, operator):
     assert prune(by=Actor.command("test"), dry_run=True)["secrets"] == 1
     assert APIKeySecret.objects.count() == 2
     assert Event.objects.count() == before
+
+
+class TestSecondFactors:
+    def test_attempts_that_are_over_go(self, ann, operator):
+        _, going_on = challenges.begin(MFAChallenge.Purpose.LOGIN, ann)
+        _, over = challenges.begin(MFAChallenge.Purpose.LOGIN, ann)
+        age(MFAChallenge, over.pk, expires_at=timedelta(seconds=1))
+        assert prune(by=operator)["mfa challenges"] == 1
+        assert list(MFAChallenge.objects.all()) == [going_on]
+
+    def test_trusted_devices_stay_as_long_as_ended_sessions_do(self, ann, operator):
+        for _ in range(4):
+            trusted.trust(ann, where=Where(), name="x")
+        live, expired, ended, just_ended = TrustedDevice.objects.order_by("pk")
+        age(TrustedDevice, expired.pk, expires_at=timedelta(days=91))
+        age(TrustedDevice, ended.pk, revoked_at=timedelta(days=91))
+        age(TrustedDevice, just_ended.pk, revoked_at=timedelta(days=89))
+        assert prune(by=operator)["trusted devices"] == 2
+        assert set(TrustedDevice.objects.all()) == {live, just_ended}
+
+    def test_factors_that_were_begun_a_day_ago_and_never_confirmed_go_and_no_others(self, ann, operator):
+        confirmed, begun, begun_now = app_of(ann), app_of(ann, confirmed=False), app_of(ann, confirmed=False)
+        phone, begun_phone = phone_of(ann), phone_of(ann, "+31687654321", confirmed=False)
+        for row in (confirmed, begun, phone, begun_phone):
+            age(type(row), row.pk, created_at=timedelta(days=1, seconds=1))
+        counts = prune(by=operator)
+        assert (counts["unconfirmed apps"], counts["unconfirmed phones"]) == (1, 1)
+        assert set(TOTPFactor.objects.all()) == {confirmed, begun_now}
+        assert list(SMSFactor.objects.all()) == [phone]
+
+    def test_a_suspended_passkey_and_used_recovery_codes_stay(self, ann, operator):
+        [code, *_] = recovery.make(ann)
+        assert recovery.use_code(ann, code)
+        passkey = passkey_of(ann, confirmed=False)
+        age(RecoveryCode, RecoveryCode.objects.get(used_at__isnull=False).pk, used_at=timedelta(days=900))
+        age(type(passkey), passkey.pk, created_at=timedelta(days=900))
+        assert prune(by=operator) == NOTHING
+        assert RecoveryCode.objects.count() == 10

@@ -212,3 +212,60 @@ def test_bearer_is_described_by_what_is_taken_as_bearer(document, settings):
     assert told()["basicAuth"]["scheme"] == "basic"
     assert "an access token" in told()["bearerAuth"]["description"]
     assert "API key" not in told()["bearerAuth"]["description"]
+
+
+POLYMORPHIC = {"LoginRefusal": {"MFARequired", "Refusal"}, "StepUpAnswer": {"StepUpBegun", "FactorStarted"}}
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "operation", "status", "component"),
+    [
+        ("/access/token/", "post", "access_token_create", "403", "LoginRefusal"),
+        ("/access/token/passkey/", "post", "access_token_passkey", "200", "PasskeyLoginStarted"),
+        ("/access/token/mfa/verify/", "post", "access_mfa_verify", "200", "Tokens"),
+        ("/access/mfa/step-up/", "post", "access_step_up", "200", "StepUpAnswer"),
+        ("/access/mfa/methods/", "get", "access_mfa_methods_list", "200", "SecondFactors"),
+        ("/access/mfa/methods/{factor_id}/", "patch", "access_mfa_methods_rename", "200", "SecondFactor"),
+        ("/access/mfa/methods/{factor_id}/", "delete", "access_mfa_methods_remove", "409", "Refusal"),
+        ("/access/mfa/totp/", "post", "access_mfa_totp", "201", "NewAuthenticatorApp"),
+        (
+            "/access/mfa/webauthn/{factor_id}/confirm/",
+            "post",
+            "access_mfa_webauthn_confirm",
+            "201",
+            "SecondFactorAdded",
+        ),
+        ("/access/mfa/recovery-codes/", "post", "access_mfa_recovery_codes_make", "201", "RecoveryCodes"),
+        ("/access/mfa/trusted-devices/", "delete", "access_mfa_trusted_devices_end_all", "204", None),
+        ("/access/mfa/trusted-devices/{device_id}/", "delete", "access_mfa_trusted_devices_end", "204", None),
+    ],
+)
+def test_log_in_and_second_factors_say_what_they_answer(document, path, method, operation, status, component):
+    found = document()
+    described = found["paths"][path][method]
+    assert described["operationId"] == operation
+    content = described["responses"][status].get("content")
+    if component is None:
+        assert content is None
+        return
+    assert content["application/json"]["schema"] == {"$ref": f"#/components/schemas/{component}"}
+    if component in POLYMORPHIC:
+        schemas = found["components"]["schemas"][component]["oneOf"]
+        assert {schema["$ref"].rpartition("/")[2] for schema in schemas} == POLYMORPHIC[component]
+
+
+def test_adding_a_factor_may_come_without_a_header_and_nothing_else_may(document):
+    open_ones = {
+        path
+        for path, operations in document()["paths"].items()
+        for described in operations.values()
+        if path.startswith("/access/mfa/") and {} in described["security"]
+    }
+    assert open_ones == {
+        f"/access/mfa/{kind}/{rest}" for kind in ("totp", "sms", "webauthn") for rest in ("", "{factor_id}/confirm/")
+    }
+
+
+def test_no_operation_id_comes_twice(document):
+    ids = [described["operationId"] for operations in document()["paths"].values() for described in operations.values()]
+    assert len(ids) == len(set(ids))

@@ -88,6 +88,28 @@ def test_tr_06_nothing_is_sent_before_the_certificate_is_verified(certificate): 
         provider.close()
 
 
+def clocks():
+    return [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)]
+
+
+def test_a_clock_that_strikes_while_connecting_ends_it_too(provider, monkeypatch):
+    """There is no socket yet that it could close, and a server that drips would then be read for ever."""
+    connect = socket.create_connection
+
+    def slowly(*arguments, **options):
+        time.sleep(0.3)
+        return connect(*arguments, **options)
+
+    monkeypatch.setattr(socket, "create_connection", slowly)
+    provider.drip = 0.1
+    started = time.monotonic()
+    with pytest.raises(FetchError, match="too slow") as caught:
+        post(provider.url, form={}, **OWN, timeout=0.2)
+    assert (caught.value.sent, caught.value.slow) == (False, True)
+    assert time.monotonic() - started < 2
+    assert provider.asked == []
+
+
 @pytest.mark.parametrize("how", ["hangs", "drips"])
 def test_a_server_that_is_slow_is_given_up_in_time_and_may_have_acted(provider, how):
     provider.hangs, provider.drip = how == "hangs", 0.1
@@ -96,7 +118,10 @@ def test_a_server_that_is_slow_is_given_up_in_time_and_may_have_acted(provider, 
         post(provider.url, form={}, **OWN, timeout=0.5)
     assert (caught.value.sent, caught.value.slow) == (True, True)
     assert time.monotonic() - started < 3
-    assert not [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer) and thread.is_alive()]
+    deadline = time.monotonic() + 5
+    while clocks() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not clocks()
 
 
 def test_an_answer_that_is_cut_or_too_large_is_an_error_and_may_have_been_acted_on(provider):

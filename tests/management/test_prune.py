@@ -16,6 +16,10 @@ def test_counts_as_json_and_as_a_table(run, make_user, make_key):
             "failure_counters": 0,
             "sessions": 0,
             "refresh_tokens": 0,
+            "mfa_challenges": 0,
+            "trusted_devices": 0,
+            "unconfirmed_apps": 0,
+            "unconfirmed_phones": 0,
             "private_keys": 0,
         },
     }

@@ -84,9 +84,17 @@ def fingerprint(pepper: str) -> str:
     return digests.fingerprint(pepper)
 
 
-def person(name: str, *, role: str = "support", password: str = "secret") -> None:
+def person(name: str, *, role: str = "support", password: str = "secret", staff: bool = False) -> None:
     """A new person who can log in and holds the role."""
-    roles.grant(user=User.objects.create_user(name, f"{name}@example.org", password), role=role, by=BY)
+    user = User.objects.create_user(name, f"{name}@example.org", password, is_staff=staff)
+    roles.grant(user=user, role=role, by=BY)
+
+
+def demo_password(name: str) -> str:
+    """What `seed_demo` prints for one of its people."""
+    from shop.management.commands.seed_demo import password_of
+
+    return password_of(name)
 
 
 def set_password(user: str, password: str) -> None:
@@ -136,6 +144,6 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     command.__name__: command
     for command in (
         prepare, issue, revoke, rotate, grant, ungrant, narrow_role, set_active, uses, refusals, pepper_of, fingerprint,
-        person, set_password, update_password, delete_user, revoke_tokens, refresh_tokens, ended_sessions, last_use, actions,
+        person, demo_password, set_password, update_password, delete_user, revoke_tokens, refresh_tokens, ended_sessions, last_use, actions,
     )
 }  # fmt: skip

@@ -76,7 +76,8 @@ def test_the_request_is_a_transactional_message_with_its_sender(provider):
     ("status", "code", "temporary"),
     [
         (400, "InvalidParameter", False), (400, "OptedOut", False), (400, "Throttling", True), (400, "KMSThrottling", True),
-        (403, "AuthorizationError", True), (403, "InvalidClientTokenId", True), (500, "InternalError", True), (503, "ServiceUnavailable", True),
+        (403, "AuthorizationError", True), (403, "InvalidClientTokenId", True), (500, "InternalError", True),
+        (503, "ServiceUnavailable", True),
     ],
 )  # fmt: skip
 def test_errors_of_the_number_are_permanent_and_others_are_not(provider, status, code, temporary):

@@ -22,9 +22,10 @@ class Command(AccessCommand):
 
     name = "prune_access"
     help = (
-        "Deletes what has ended, in small batches: replaced secrets, keys and sessions that ended longer ago than --keep, "
-        "ended grants, grants on objects that are gone, old counters, refresh tokens used long ago, "
-        "private halves of retired signing keys, and events older than EVENTS['RETENTION']. Run it once a day."
+        "Deletes what has ended, in small batches: replaced secrets, keys, sessions and trusted devices that ended longer ago than "
+        "--keep, ended grants, grants on objects that are gone, old counters, refresh tokens used long ago, private halves of retired "
+        "signing keys, attempts at a second factor that are over, factors that were begun a day ago and never confirmed, and events "
+        "older than EVENTS['RETENTION']. Run it once a day."
     )
     example = """
 manage.py prune_access --dry-run
@@ -36,7 +37,7 @@ manage.py prune_access --keep 30d
             "--keep",
             default=humanise(KEEP),
             metavar="90d",
-            help="How long keys and sessions stay after they ended (default: 90d).",
+            help="How long keys, sessions and trusted devices stay after they ended (default: 90d).",
         )
         parser.add_argument("--dry-run", action="store_true", help="Count what would be deleted, and change nothing.")
 

@@ -1,0 +1,3 @@
+"""What the tests of logging in share with those of second factors."""
+
+from tests.mfa.fixtures import *  # noqa: F403

@@ -1,0 +1,3 @@
+"""What the tests of second factors share."""
+
+from tests.mfa.fixtures import *  # noqa: F403

@@ -70,6 +70,14 @@ class CheckId(StrEnum):
     REDIRECTS_CREDENTIALS = "apiaccess.W034"
     COOKIES_IN_CLEAR = "apiaccess.W035"
     BASIC_IN_CLEAR = "apiaccess.W036"
+    # -- beside django-oauth-toolkit
+    BAD_DOT = "apiaccess.E045"
+    INSECURE_DOT = "apiaccess.W045"
+    UNKNOWN_DOT_SCOPE = "apiaccess.W046"
+    DOT_OVER = "apiaccess.W047"
+    # -- being an authorization server
+    NO_AUTHLIB = "apiaccess.E050"
+    BAD_OAUTH_ISSUER = "apiaccess.E051"
     # -- the checks themselves
     CHECK_FAILED = "apiaccess.W099"
 

@@ -10,6 +10,8 @@ from django.core.checks import CheckMessage, register
 from .access import checks as access
 from .authn import checks as authn
 from .check_ids import TAGS, Check, CheckId, warning
+from .contrib.dot import checks as dot
+from .contrib.oauth import checks as oauth
 from .contrib.simplejwt import checks as simplejwt
 from .keys import checks as keys
 from .roles import checks as roles
@@ -22,6 +24,8 @@ CHECKS: tuple[Check, ...] = (
     *access.CHECKS,
     *tokens.CHECKS,
     *simplejwt.CHECKS,
+    *oauth.CHECKS,
+    *dot.CHECKS,
 )
 DEPLOY_CHECKS: tuple[Check, ...] = (*authn.DEPLOY_CHECKS, *keys.DEPLOY_CHECKS, *tokens.DEPLOY_CHECKS)
 """Asked by `check --deploy` only."""

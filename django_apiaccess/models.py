@@ -1,6 +1,6 @@
 """The models of every feature, at the place where Django looks. One line a feature."""
 
-from .authn.models import FailureCounter, RateCounter
+from .authn.models import FailureCounter, RateCounter, UsedProof
 from .events.models import Event
 from .keys.models import APIKey, APIKeySecret, ServiceAccount
 from .roles.models import Generation, Grant, Role, Scope, SeparationOfDuty
@@ -22,4 +22,5 @@ __all__ = [
     "ServiceAccount",
     "SigningKey",
     "TokenSession",
+    "UsedProof",
 ]

@@ -16,9 +16,15 @@ from ..tokens import service as tokens
 
 
 def log_in(
-    request: Any, *, username: str, password: str, scopes: Iterable[str] | None = None, device: str = ""
+    request: Any,
+    *,
+    username: str,
+    password: str,
+    scopes: Iterable[str] | None = None,
+    device: str = "",
+    dpop_jkt: str = "",
 ) -> tokens.Tokens:
-    """A token session for the account whose password this is.
+    """A token session for the account whose password this is, bound to the key `dpop_jkt` if one is named.
 
     Raises `InvalidCredential`, `TooManyFailures`, `MFARequired` (a password alone does not do for this account), `InvalidGrant`,
     `UnknownName`.
@@ -28,6 +34,6 @@ def log_in(
         raise MFARequired(user)
     wanted = tokens.requested_scopes(user, scopes)
     proof = tokens.Proof(("pwd",), "aal1", timezone.now())
-    begun = tokens.begin(user, proof=proof, where=where_of(request), scopes=wanted, device=device)
+    begun = tokens.begin(user, proof=proof, where=where_of(request), scopes=wanted, device=device, dpop_jkt=dpop_jkt)
     user_logged_in.send_robust(sender=type(user), request=request, user=user)
     return begun

@@ -13,6 +13,7 @@ from rest_framework.views import APIView
 
 from ..authentication import AccessAuthentication
 from ..authn import responses
+from ..authn.possession import bound_key
 from ..core.requirement import AUTHENTICATED
 from ..exceptions import InvalidCredential, InvalidGrant, MFARequired, TooManyFailures, UnknownName
 from ..permissions import HasAccess, access_of
@@ -101,6 +102,7 @@ class TokenView(TokenEndpoint):
         cookie = data["delivery"] == "cookie"
         if cookie and html.is_html_input(request.data):
             return refusal(INVALID_REQUEST, FORM_WANTS_COOKIE, status.HTTP_400_BAD_REQUEST)
+        jkt = bound_key(request)
         try:
             tokens = log_in(
                 request._request,
@@ -108,6 +110,7 @@ class TokenView(TokenEndpoint):
                 password=data["password"],
                 scopes=data.get("scope"),
                 device=data.get("device") or device_of(request),
+                dpop_jkt=jkt,
             )
         except TooManyFailures as error:
             return too_many(error)

@@ -39,6 +39,11 @@ class Reason(StrEnum):
     PASSWORD_CHANGED = "password_changed"
     OTHER_CLIENT = "other_client"
     REPLAYED = "replayed"
+    PROOF_MISSING = "proof_missing"
+    BAD_PROOF = "bad_proof"
+    NONCE_MISSING = "nonce_missing"
+    OTHER_KEY = "other_key"
+    NOT_BOUND = "not_bound"
     TOO_MANY_FAILURES = "too_many_failures"
     MFA_REQUIRED = "mfa_required"
     # -- the requirement

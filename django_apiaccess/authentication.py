@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from .authn import exposed, header, kinds, responses
 from .authn.client import RequestClient, is_secure, where_of
 from .authn.failures import charge, network_bucket
+from .authn.possession import nonce_headers
 from .conf import access_settings
 from .core.access import Access, CredentialRef
 from .core.reasons import Reason
@@ -23,6 +24,9 @@ from .passwords.service import PURPOSE as PASSWORD
 from .passwords.sessions import is_pending, proof_of
 from .permissions import guard_problem
 from .roles.rights import access_of_user
+
+FIRST_PARTY = "first-party"
+"""`client_id` of tokens of our own log-in (`tokens.service`, which brings PyJWT along: not here)."""
 
 WITHOUT_QUERY = frozenset(
     {
@@ -51,6 +55,18 @@ def is_guess(error: InvalidCredential) -> bool:
     return error.reason in GUESSES.get(error.kind, ())
 
 
+def _send(request: Request, headers: dict[str, str]) -> None:
+    """Put headers on whatever the view will answer. DRF gives an authenticator no other way to one that succeeds."""
+    view = request.parser_context.get("view")
+    if headers and view is not None:
+        view.headers = {**getattr(view, "headers", {}), **headers}
+
+
+def is_noise(error: InvalidCredential) -> bool:
+    """Whether anybody can make such a text, and nothing counts how often."""
+    return error.foreign and error.kind not in GUESSES
+
+
 class AccessAuthentication(BaseAuthentication):
     """Tries every enabled credential kind by the form of the header; without a header, the session.
 
@@ -61,6 +77,8 @@ class AccessAuthentication(BaseAuthentication):
     only: ClassVar[str | None] = None
 
     def authenticate(self, request: Request) -> tuple[Any, Access] | None:
+        if header.is_dpop(request._request.META):
+            _send(request, nonce_headers())
         try:
             access = self._access(request)
         except InvalidCredential as error:
@@ -96,15 +114,19 @@ class AccessAuthentication(BaseAuthentication):
         if in_clear:
             exposed.end(presented, RequestClient(http))
             raise InvalidCredential(Reason.INSECURE_TRANSPORT, f"{presented.scheme} credential over plain HTTP")
+        foreign: InvalidCredential | None = None
         for kind in kinds.enabled_kinds():
             if self.only in {None, kind.name} and kind.recognises(presented):
                 try:
                     return kind.authenticate(presented, RequestClient(http))
                 except InvalidCredential as error:
-                    if not error.foreign or self._is_last(request):
+                    if not error.foreign:
                         raise
+                    foreign = foreign or error
         if self._is_last(request):
-            raise InvalidCredential(Reason.UNRECOGNISED, f"no enabled kind takes this {presented.scheme} credential")
+            raise foreign or InvalidCredential(
+                Reason.UNRECOGNISED, f"no enabled kind takes this {presented.scheme} credential"
+            )
         return None
 
     def takes(self, name: str) -> bool:
@@ -133,14 +155,14 @@ class AccessAuthentication(BaseAuthentication):
 
     def _refuse(self, error: InvalidCredential, request: Request) -> Never:
         where = where_of(request)
-        answer = responses.for_credential(error.reason, error.kind)
+        answer = responses.for_credential(error.reason, error.kind, error.detail)
         wait = charge(network_bucket("credential", where.address)) if is_guess(error) else 0.0
         if wait:
             refused_later(Action.CREDENTIAL_REFUSED, Reason.TOO_MANY_FAILURES, where=where)
             raise RateLimited(wait, "Too many failed attempts.", "too_many_failures")
         if error.kind == PASSWORD:
             pass  # written where it was checked
-        elif error.reason in WITHOUT_QUERY and not error.credential_id:
+        elif (error.reason in WITHOUT_QUERY and not error.credential_id) or is_noise(error):
             refused_later(Action.CREDENTIAL_REFUSED, error.reason, where=where, detail=error.detail)
         else:
             credential = CredentialRef(error.kind, error.credential_id, error.credential_label) if error.kind else None
@@ -176,6 +198,24 @@ class JWTAuthentication(AccessAuthentication):
     """JWT access tokens only: our own, and those of `TRUSTED_ISSUERS`."""
 
     only = "jwt"
+
+
+class OAuth2Authentication(JWTAuthentication):
+    """Access tokens that were given to an OAuth 2 client only (`contrib.oauth`, `TRUSTED_ISSUERS`): not those of our own log-in."""
+
+    def _verified(self, request: Request) -> Access | None:
+        access = super()._verified(request)
+        if access is not None and access.client_id in {None, FIRST_PARTY}:
+            if not self._is_last(request):
+                return None
+            raise InvalidCredential(
+                Reason.OTHER_CLIENT,
+                "a token of our own log-in, where those of OAuth clients are taken",
+                kind=access.credential.kind,
+                credential_id=access.credential.id,
+                credential_label=access.credential.label,
+            )
+        return access
 
 
 class BasicAuthentication(AccessAuthentication):

@@ -91,6 +91,14 @@ class CheckId(StrEnum):
     UNKNOWN_REQUIRED_ROLE = "apiaccess.W057"
     PLAIN_SEEDS = "apiaccess.W058"
     SEEDS_IN_ADMIN = "apiaccess.W059"
+    # -- beside django-oauth-toolkit
+    BAD_DOT = "apiaccess.E045"
+    INSECURE_DOT = "apiaccess.W045"
+    UNKNOWN_DOT_SCOPE = "apiaccess.W046"
+    DOT_OVER = "apiaccess.W047"
+    # -- being an authorization server
+    NO_AUTHLIB = "apiaccess.E070"
+    BAD_OAUTH_ISSUER = "apiaccess.E071"
     # -- the checks themselves
     CHECK_FAILED = "apiaccess.W099"
 

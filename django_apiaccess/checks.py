@@ -13,6 +13,8 @@ from django.db import OperationalError, ProgrammingError, router, transaction
 from .access import checks as access
 from .authn import checks as authn
 from .check_ids import TAGS, Check, CheckId, warning
+from .contrib.dot import checks as dot
+from .contrib.oauth import checks as oauth
 from .contrib.simplejwt import checks as simplejwt
 from .keys import checks as keys
 from .mfa import checks as mfa
@@ -30,6 +32,8 @@ CHECKS: tuple[Check, ...] = (
     *sms.CHECKS,
     *mfa.CHECKS,
     *simplejwt.CHECKS,
+    *oauth.CHECKS,
+    *dot.CHECKS,
 )
 DEPLOY_CHECKS: tuple[Check, ...] = (
     *authn.DEPLOY_CHECKS,

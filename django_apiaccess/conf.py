@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import hmac
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -275,6 +276,115 @@ MFA_ENTRIES: Final[dict[str, Setting]] = {
 }
 """The entries of `MFA`; `docs/reference/settings.md` explains each."""
 MFA_DURATIONS: Final = frozenset({"MAX_AGE", "GRACE", "TRUST_LIFETIME", "SMS_COOLDOWN"})
+
+
+def _dot(value: Any) -> str | None:
+    if not isinstance(value, Mapping):
+        return "must be a dict, as {'ACCEPT_UNTIL': '2027-01-31', 'SCOPES': 'same'}"
+    unknown = sorted(set(value) - DOT_DEFAULTS.keys())
+    return f"knows no entry {unknown[0]!r}; entries: {', '.join(sorted(DOT_DEFAULTS))}" if unknown else None
+
+
+DOT_DEFAULTS: Final[dict[str, Any]] = {
+    "ACCEPT_UNTIL": None,
+    "SCOPES": None,
+    "SERVICE_ACCOUNTS": {},
+    "RESOURCES": None,
+}
+"""What becomes of access tokens that django-oauth-toolkit made; `contrib.dot` reads it."""
+
+
+def _dpop(value: Any) -> str | None:
+    if not isinstance(value, Mapping):
+        return "must be a dict, as {'NONCE': True}"
+    unknown = sorted(set(value) - DPOP_DEFAULTS.keys())
+    if unknown:
+        return f"knows no entry {unknown[0]!r}; entries: {', '.join(sorted(DPOP_DEFAULTS))}"
+    for name in ("NONCE", "REQUIRED"):
+        if name in value and _boolean(value[name]):
+            return f"{name} {_boolean(value[name])}"
+    if "LEEWAY" in value:
+        if _duration_complaint(value["LEEWAY"]):
+            return f"LEEWAY {_duration_complaint(value['LEEWAY'])}"
+        if not timedelta(seconds=1) <= duration(value["LEEWAY"]) <= timedelta(minutes=10):
+            return "LEEWAY must be between 1s and 10m"
+    return None
+
+
+DPOP_DEFAULTS: Final[dict[str, Any]] = {"NONCE": False, "REQUIRED": False, "LEEWAY": "60s"}
+
+
+def _oauth(value: Any) -> str | None:
+    if not isinstance(value, Mapping):
+        return "must be a dict, as {'CODE_LIFETIME': '60s'}"
+    unknown = sorted(set(value) - OAUTH_DEFAULTS.keys())
+    if unknown:
+        return f"knows no entry {unknown[0]!r}; entries: {', '.join(sorted(OAUTH_DEFAULTS))}"
+    found = ((name, OAUTH_COMPLAINTS[name](entry)) for name, entry in value.items())
+    return next((f"{name} {complaint}" for name, complaint in found if complaint), None)
+
+
+def _up_to(longest: timedelta) -> Callable[[Any], str | None]:
+    def complaint(value: Any) -> str | None:
+        wrong = _duration_complaint(value)
+        if wrong is None and not timedelta(0) < duration(value) <= longest:
+            return f"must be above 0 and at most {int(longest.total_seconds())} seconds"
+        return wrong
+
+    return complaint
+
+
+def _grants(value: Any) -> str | None:
+    if isinstance(value, str) or not isinstance(value, Sequence) or not value:
+        return f"must be a list of grants: {', '.join(OAUTH_GRANTS)}"
+    unknown = [name for name in value if name not in OAUTH_GRANTS]
+    return f"knows no grant {unknown[0]!r}; grants: {', '.join(OAUTH_GRANTS)}" if unknown else None
+
+
+def _resources(value: Any) -> str | None:
+    if isinstance(value, str) or not isinstance(value, Sequence) or not all(isinstance(item, str) for item in value):
+        return "must be a list of resource identifiers, as ['https://files.example/']"
+    return next((complaint for item in value if (complaint := resource_complaint(item))), None)
+
+
+def resource_complaint(value: str) -> str | None:
+    """What is wrong with a resource identifier (RFC 8707 section 2): it is an absolute URI without a fragment."""
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*:[!-~]+", value) or "#" in value or '"' in value:
+        return f"holds {value[:80]!r}, which is no absolute URI without a fragment"
+    return None
+
+
+def _dpop_policy(value: Any) -> str | None:
+    return None if value in OAUTH_DPOP else f"must be one of {', '.join(OAUTH_DPOP)}"
+
+
+OAUTH_DPOP: Final = ("off", "optional", "required")
+OAUTH_GRANTS: Final = ("authorization_code", "refresh_token", "client_credentials", "device_code", "token_exchange")
+"""By the short names that settings and commands use; the last two have longer ones on the wire."""
+OAUTH_DEFAULTS: Final[dict[str, Any]] = {
+    "GRANTS": OAUTH_GRANTS,
+    "CODE_LIFETIME": "60s",
+    "PAR_LIFETIME": "60s",
+    "PAR_REQUIRED": False,
+    "DEVICE_CODE_LIFETIME": "10m",
+    "DPOP": "optional",
+    "REGISTRATION": False,
+    "RESOURCES": (),
+    "CONSENT_MAX_AGE": "90d",
+    "RATE": "300/min",
+}
+OAUTH_COMPLAINTS: Final[dict[str, Callable[[Any], str | None]]] = {
+    "GRANTS": _grants,
+    "CODE_LIFETIME": _up_to(timedelta(minutes=10)),
+    "PAR_LIFETIME": _up_to(timedelta(minutes=10)),
+    "PAR_REQUIRED": _boolean,
+    "DEVICE_CODE_LIFETIME": _up_to(timedelta(minutes=30)),
+    "DPOP": _dpop_policy,
+    "REGISTRATION": _boolean,
+    "RESOURCES": _resources,
+    "CONSENT_MAX_AGE": _duration_complaint,
+    "RATE": _rate,
+}
 SIGNING_ALGORITHMS: Final = ("EdDSA", "ES256", "RS256", "PS256")
 LOCKOUT_DEFAULTS: Final[dict[str, Any]] = {
     "ACCOUNT_FREE": 5,
@@ -310,6 +420,9 @@ SETTINGS: Final[dict[str, Setting]] = {
         Setting("SESSIONS_PER_USER", 20, _count),
         Setting("TRUSTED_ISSUERS", (), _issuers),
         Setting("LEGACY_JWT", {}, _legacy_jwt),
+        Setting("DOT", {}, _dot),
+        Setting("DPOP", {}, _dpop),
+        Setting("OAUTH", {}, _oauth),
         Setting("LOCKOUT", {}, _lockout),
         Setting("MFA", {}, _mfa),
         Setting("NOTIFIER", "django_apiaccess.notifications.send_email", _text),
@@ -497,6 +610,37 @@ class AccessSettings:
         """By what tokens of simplejwt are recognised while they still live; empty: none is accepted."""
         value = _get("LEGACY_JWT")
         return {**LEGACY_JWT_DEFAULTS, **value} if value else {}
+
+    @cached_property
+    def DOT(self) -> Mapping[str, Any]:
+        """How access tokens of django-oauth-toolkit are accepted while they still live; empty: none is."""
+        value = _get("DOT")
+        return {**DOT_DEFAULTS, **value} if value else {}
+
+    @cached_property
+    def DPOP_NONCE(self) -> bool:
+        """Whether a DPoP proof must hold a nonce of this server (RFC 9449 section 8): none can then be made in advance."""
+        return bool(_entry("DPOP", DPOP_DEFAULTS, "NONCE"))
+
+    @cached_property
+    def DPOP_REQUIRED(self) -> bool:
+        """Whether access tokens must be bound to a key: none is given or accepted without a proof. API keys have their own choice."""
+        return bool(_entry("DPOP", DPOP_DEFAULTS, "REQUIRED"))
+
+    @cached_property
+    def DPOP_LEEWAY(self) -> timedelta:
+        """How far the clock of who made a proof may be off, either way; so long a proof lives."""
+        return duration(_entry("DPOP", DPOP_DEFAULTS, "LEEWAY"))
+
+    @cached_property
+    def OAUTH(self) -> Mapping[str, Any]:
+        """How `contrib.oauth` gives tokens; it reads the entries by `contrib.oauth.options`."""
+        return {**OAUTH_DEFAULTS, **_get("OAUTH")}
+
+    @property
+    def login_url(self) -> str:
+        """Where people log in to the site."""
+        return str(django_settings.LOGIN_URL)
 
     @cached_property
     def LOCKOUT_ACCOUNT_FREE(self) -> int:

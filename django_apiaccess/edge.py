@@ -9,6 +9,7 @@ from rest_framework.exceptions import APIException, AuthenticationFailed, NotAut
 from rest_framework.request import Request
 
 from .authn.client import is_secure
+from .authn.header import is_dpop
 from .authn.metadata import metadata_url
 from .authn.responses import INSECURE, NOT_AUTHENTICATED, Answer, challenges_of
 from .conf import access_settings
@@ -19,10 +20,11 @@ class _Challenge:
 
     answer: Answer
     metadata = ""
+    dpop = False
 
     @property
     def auth_header(self) -> str:
-        return challenges_of(self.answer, self.metadata)
+        return challenges_of(self.answer, self.metadata, dpop=self.dpop)
 
     @auth_header.setter
     def auth_header(self, value: str) -> None:
@@ -67,13 +69,19 @@ class RequestRefused(_Answered, APIException):
 
 
 def raise_answer(answer: Answer, request: Any = None) -> Never:
-    """Raise the DRF exception that gives `answer`; the challenge of a 401 to `request` says where the API describes itself."""
+    """Raise the DRF exception that gives `answer`, in a challenge of the scheme that `request` used; a 401 says where the API describes
+    itself.
+    """
+    error: Any
     if answer.status == 401:
         metadata = "" if request is None else metadata_url(request)
-        raise (
+        error = (
             CredentialMissing(answer, metadata) if answer is NOT_AUTHENTICATED else CredentialRefused(answer, metadata)
         )
-    raise AccessRefused(answer) if answer.status == 403 else RequestRefused(answer)
+    else:
+        error = AccessRefused(answer) if answer.status == 403 else RequestRefused(answer)
+    error.dpop = request is not None and is_dpop(request._request.META)
+    raise error
 
 
 def refuse_insecure(request: Request) -> None:

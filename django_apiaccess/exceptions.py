@@ -6,7 +6,7 @@ answer is constant and only the event has the true `reason`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .core.reasons import Reason
@@ -97,6 +97,18 @@ class InvalidGrant(APIAccessError):
     def __init__(self, code: str, message: str = "The refresh token is not valid.") -> None:
         super().__init__(message)
         self.code = code
+
+
+class InvalidProof(APIAccessError):
+    """A request for tokens whose DPoP proof does not hold, or that lacks one; `code` is that of RFC 9449 section 5 or 8.
+
+    The message is plain ASCII, for the client. `headers` belong to the answer.
+    """
+
+    def __init__(self, message: str, code: str, headers: Mapping[str, str]) -> None:
+        super().__init__(message)
+        self.code = code
+        self.headers = dict(headers)
 
 
 class TooManyFailures(APIAccessError):

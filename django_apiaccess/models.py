@@ -1,6 +1,6 @@
 """The models of every feature, at the place where Django looks. One line a feature."""
 
-from .authn.models import FailureCounter, RateCounter
+from .authn.models import FailureCounter, RateCounter, UsedProof
 from .events.models import Event
 from .keys.models import APIKey, APIKeySecret, ServiceAccount
 from .mfa.models import MFAChallenge, MFADuty, RecoveryCode, SMSFactor, TOTPFactor, TrustedDevice
@@ -29,4 +29,5 @@ __all__ = [
     "TOTPFactor",
     "TokenSession",
     "TrustedDevice",
+    "UsedProof",
 ]

@@ -153,6 +153,7 @@ def main() -> int:
     options = parser.parse_args()
     exit_on_signals()
     try:
+        os.environ["PORT"] = str(options.port)  # the issuer of its tokens is where it listens
         refuse_taken_port(options.port)
         manage("migrate", "--verbosity", "0")
         seeded = json.loads(manage("seed_demo", "--format", "json", capture=True))

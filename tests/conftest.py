@@ -13,6 +13,7 @@ from hypothesis import settings as hypothesis_settings
 from rest_framework.test import APIClient
 
 from django_apiaccess.authn.rates import seen
+from django_apiaccess.authn.replays import trouble
 from django_apiaccess.background import flusher
 from django_apiaccess.events.later import later
 from django_apiaccess.events.source import Actor
@@ -41,6 +42,7 @@ def _nothing_left_over(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     remembered.clear()
     ring.clear()
     seen.clear()
+    trouble.clear()
 
 
 @pytest.fixture

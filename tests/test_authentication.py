@@ -121,7 +121,7 @@ def test_a_spoiled_header_is_a_401_without_a_query(spoil, name, django_assert_nu
     with django_assert_num_queries(0):
         response = get(HTTP_AUTHORIZATION=header)
     assert code(response) == (401, "invalid_credential")
-    assert [found.scheme for found in read_challenges(response["WWW-Authenticate"])] == ["api-key", "bearer"]
+    assert [found.scheme for found in read_challenges(response["WWW-Authenticate"])] == ["api-key", "bearer", "dpop"]
     assert read_challenges(response["WWW-Authenticate"])[1].parameters["error"] == "invalid_token"
 
 
@@ -227,7 +227,7 @@ def test_a_scheme_that_is_not_ours_is_no_credential_of_ours(header, db, django_a
     with django_assert_num_queries(0):
         response = get(HTTP_AUTHORIZATION=header)
     assert code(response) == (401, "not_authenticated")
-    assert [found.scheme for found in read_challenges(response["WWW-Authenticate"])] == ["api-key", "bearer"]
+    assert [found.scheme for found in read_challenges(response["WWW-Authenticate"])] == ["api-key", "bearer", "dpop"]
 
 
 @pytest.mark.parametrize(

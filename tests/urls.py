@@ -14,6 +14,7 @@ router.register("model-permissions", views.ModelPermissions, basename="model-per
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("access/", include("django_apiaccess.urls")),
+    path("oauth/", include("django_apiaccess.contrib.oauth.urls")),
     path(".well-known/", include("django_apiaccess.wellknown")),
     path("report/", views.report),
     *(path(f"{name}/", view.as_view()) for name, view in views.urlpatterns_views.items()),

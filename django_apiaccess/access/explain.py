@@ -88,6 +88,7 @@ def _key_part(who: str, row: KeyRow, client: Client, now: datetime) -> Part:
         "networks": row.networks,
         "origins": row.origins,
         "rate": row.rate,
+        "only with a DPoP proof of": row.dpop_jkt,
         "scopes": core_scopes.dump(row.scopes),
     }
     facts = [f"{name} {value}" for name, value in limits.items() if value]

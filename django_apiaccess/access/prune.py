@@ -16,7 +16,7 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from ..authn.failures import ended_before
-from ..authn.models import FailureCounter, RateCounter
+from ..authn.models import FailureCounter, RateCounter, UsedProof
 from ..conf import access_settings
 from ..events.models import Event
 from ..events.record import changed
@@ -65,13 +65,20 @@ def prune(*, by: Actor, keep: timedelta = KEEP, dry_run: bool = False, step: Ste
     return counts
 
 
+FURTHER_PARTS: Final[dict[str, Callable[[datetime, timedelta], Iterator[Part]]]] = {}
+"""What apps of their own add when they are ready, by the app: `(now, keep)` gives the parts."""
+
+
 def _parts(now: datetime, keep: timedelta) -> Iterator[Part]:
+    for further in FURTHER_PARTS.values():
+        yield from further(now, keep)
     yield Part("secrets", APIKeySecret, lambda: _ids(_ended_secrets(now)))
     yield Part("keys", APIKey, lambda: _dead_keys(now - keep))
     yield Part("grants", Grant, lambda: _ids(Grant.objects.ended_before(now)))
     yield Part("grants on missing objects", Grant, _orphaned_grants)
     yield Part("rate counters", RateCounter, _old_counters)
     yield Part("failure counters", FailureCounter, lambda: _ids(ended_before(now)))
+    yield Part("used proofs", UsedProof, lambda: _ids(UsedProof.objects.filter(expires_at__lt=now)))
     yield Part("sessions", TokenSession, lambda: _ids(_ended_sessions(now - keep)))
     yield Part("refresh tokens", RefreshToken, lambda: _ids(_used_up(now)))
     yield Part("mfa challenges", MFAChallenge, lambda: _ids(challenges_ended_before(now)))
@@ -81,6 +88,11 @@ def _parts(now: datetime, keep: timedelta) -> Iterator[Part]:
     retention = access_settings.EVENTS_RETENTION
     if retention is not None:
         yield Part("events", Event, lambda: _ids(Event.objects.filter(at__lt=now - retention)))
+
+
+def ids_of(found: Any) -> Iterator[list[Any]]:
+    """The primary keys of a queryset, batch by batch: for a `Part`."""
+    return _ids(found)
 
 
 def _ids(found: Any, *, newest_first: bool = False) -> Iterator[list[Any]]:

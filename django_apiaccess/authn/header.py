@@ -17,7 +17,7 @@ MAX_LENGTH: Final = 8192
 SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,31}")
 VALUE: Final = re.compile(r"[A-Za-z0-9._~+/=-]+")
 """token68 (RFC 9110 section 11.2), with the dot and the underscore where they come."""
-PLAIN: Final = re.compile(rf"(api-key|bearer|token) ({VALUE.pattern})", re.IGNORECASE | re.ASCII)
+PLAIN: Final = re.compile(rf"(api-key|bearer|dpop|token) ({VALUE.pattern})", re.IGNORECASE | re.ASCII)
 """What nearly every request sends. Anything else is taken apart to say what is wrong with it."""
 SEVERAL: Final = re.compile(r",\s*[A-Za-z][A-Za-z0-9-]*\s+[A-Za-z0-9._~+/=-]")
 
@@ -68,13 +68,18 @@ def _in_authorization(authorization: str) -> Presented | None:
     return Presented(scheme, secrets.SecretText(_checked(value)))
 
 
-SCHEMES: Final = frozenset({"api-key", "bearer", "token", "basic"})
+SCHEMES: Final = frozenset({"api-key", "bearer", "dpop", "token", "basic"})
 """The schemes that are ours to judge. Others are left to the project's other authenticators."""
 
 
 def _is_ours(scheme: str) -> bool:
     """Basic only where it is enabled: else it is another authenticator's, or a reverse proxy's that asks for a password of its own."""
     return scheme in SCHEMES and (scheme != "basic" or "basic" in access_settings.CREDENTIALS)
+
+
+def is_dpop(meta: Mapping[str, Any]) -> bool:
+    """Whether the request's credential came with the scheme DPoP (RFC 9449 section 7.1)."""
+    return str(meta.get("HTTP_AUTHORIZATION", ""))[:5].lower() == "dpop "
 
 
 def _scheme_of(authorization: str) -> str:

@@ -61,9 +61,11 @@ KINDS: Final[dict[str, str]] = {
     "legacy_jwt": "django_apiaccess.contrib.simplejwt.credential.LegacyJWTKind",
     "jwt": "django_apiaccess.tokens.credential.JWTKind",
     "basic": "django_apiaccess.passwords.credential.BasicKind",
+    "dot": "django_apiaccess.contrib.dot.credential.DOTKind",
 }
 """Header kinds by name, in the order in which they are asked. A session is no header: `authentication` knows it. `legacy_jwt` is nothing
-that a project lists: it comes with `jwt` where the setting `LEGACY_JWT` is made.
+that a project lists: it comes with `jwt` where the setting `LEGACY_JWT` is made. `dot` comes with the setting `DOT`, and stands last: its
+tokens have no form of their own.
 """
 
 
@@ -77,6 +79,8 @@ def enabled_kinds() -> tuple[CredentialKind, ...]:
     names = access_settings.CREDENTIALS
     if access_settings.LEGACY_JWT and "jwt" in names:
         names = (*names, "legacy_jwt")
+    if access_settings.DOT:
+        names = (*names, "dot")
     return _enabled(names)
 
 

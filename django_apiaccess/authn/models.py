@@ -1,4 +1,4 @@
-"""Counters: of rates, where no shared cache is set, and of failed attempts."""
+"""Counters, of rates where no shared cache is set and of failed attempts; and proofs of possession that were used."""
 
 from __future__ import annotations
 
@@ -26,3 +26,13 @@ class FailureCounter(models.Model):
 
     def __str__(self) -> str:
         return f"{self.subject}: {self.count}"
+
+
+class UsedProof(models.Model):
+    """A DPoP proof that was used (see `authn.replays`), until nobody would take it anyway. `digest` is of its key and its `jti`."""
+
+    digest = models.CharField(max_length=43, primary_key=True)
+    expires_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.digest

@@ -12,6 +12,7 @@ from typing import Any, Final
 from ..conf import access_settings
 from ..core.assurance import ACR_LEVELS, rank
 from ..core.decision import Decision
+from ..core.dpop import ALGORITHMS
 from ..core.reasons import Reason
 from ..core.requirement import And, HasMFA, Or, Requirement
 
@@ -52,15 +53,28 @@ BASIC: Final = 'Basic realm="api", charset="UTF-8"'
 """RFC 7617 section 2.1. Browsers ask for a password when they see it, so it goes out only where Basic is enabled."""
 
 
-def challenges_of(answer: Answer, metadata: str = "") -> str:
-    """The challenges of an answer as they go out: with Basic's where a credential is asked for and Basic is enabled.
+DPOP: Final = challenge("DPoP", algs=" ".join(ALGORITHMS))
+"""RFC 9449 section 7.1. Goes out where a kind of credential is enabled that can be bound to a key."""
+BINDABLE: Final = frozenset({"api_key", "jwt"})
+BEARER: Final = challenge("Bearer")
 
-    `metadata` is the address that Bearer's challenge names (RFC 9728 section 5.1).
+
+def challenges_of(answer: Answer, metadata: str = "", *, dpop: bool = False) -> str:
+    """The challenges of an answer as they go out: with those of DPoP and Basic where a credential is asked for and they are enabled.
+
+    `metadata` is the address that Bearer's challenge names (RFC 9728 section 5.1). `dpop`: the credential came with the scheme DPoP, so
+    what is wrong with it is said in that challenge, not in Bearer's (RFC 9449 section 7.2).
     """
-    asks = answer.challenge.startswith("Api-Key ") and "basic" in access_settings.CREDENTIALS
-    sent = f"{answer.challenge}, {BASIC}" if asks else answer.challenge
-    bearer = f'Bearer realm="{REALM}"'
-    return sent.replace(bearer, f'{bearer}, resource_metadata="{_quotable(metadata)}"', 1) if metadata else sent
+    before, bearer, parameters = answer.challenge.partition(BEARER)
+    if not bearer:
+        return answer.challenge
+    named = f'{BEARER}, resource_metadata="{_quotable(metadata)}"' if metadata else BEARER
+    if not before.startswith("Api-Key "):
+        return f"{DPOP}{parameters}" if dpop else f"{named}{parameters}"
+    sent = before + (f"{named}, {DPOP}{parameters}" if dpop else f"{named}{parameters}")
+    if not dpop and not BINDABLE.isdisjoint(access_settings.CREDENTIALS):
+        sent = f"{sent}, {DPOP}"
+    return f"{sent}, {BASIC}" if "basic" in access_settings.CREDENTIALS else sent
 
 
 NOT_AUTHENTICATED: Final = Answer(
@@ -78,6 +92,12 @@ MALFORMED: Final = Answer(
     "invalid_credential",
     "The credential is malformed. Check that it was copied whole and sent as: Authorization: Api-Key <key>.",
     INVALID.challenge,
+)
+OTHER_KEY: Final = Answer(
+    401,
+    "invalid_credential",
+    "The credential is not valid.",
+    invitation(error="invalid_token", error_description="Invalid DPoP key binding"),
 )
 AMBIGUOUS: Final = Answer(
     400,
@@ -117,10 +137,20 @@ BY_REASON: Final[dict[Reason, Answer]] = {
 }
 
 
-def for_credential(reason: Reason, kind: str = "") -> Answer:
+def for_proof(reason: Reason, problem: str) -> Answer:
+    """The answer to a DPoP proof that does not hold, of a credential that is right: only its sender can mend it, so it is told how."""
+    code = "use_dpop_nonce" if reason is Reason.NONCE_MISSING else "invalid_dpop_proof"
+    return Answer(401, code, f"{problem[:1].upper()}{problem[1:]}.", invitation(error=code, error_description=problem))
+
+
+def for_credential(reason: Reason, kind: str = "", detail: str = "") -> Answer:
     """The answer to a refused credential: the same for all that is unknown, wrong, expired, revoked or inactive; of a JWT also for a wrong
-    form (RFC 8725): only its issuer can mend it, not who sends it.
+    form (RFC 8725): only its issuer can mend it, not who sends it. `detail` is told of a proof alone.
     """
+    if reason in {Reason.BAD_PROOF, Reason.NONCE_MISSING}:
+        return for_proof(reason, detail)
+    if reason is Reason.OTHER_KEY:
+        return OTHER_KEY
     if kind == "jwt":
         return INVALID
     if kind == "session" and reason is Reason.MFA_REQUIRED:

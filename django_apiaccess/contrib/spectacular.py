@@ -54,7 +54,7 @@ class AccessScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
             told = "An API key. It is taken as `Authorization: Api-Key <key>` too."
             schemes[KEY_HEADER] = {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": told}
             bearer.append("an API key")
-        if self.target.takes("jwt"):
+        if self.target.takes("jwt") or self.target.takes("dot"):
             bearer.append("an access token")
         if bearer:
             told = f"`Authorization: Bearer ...` with {' or '.join(bearer)}."

@@ -45,7 +45,8 @@ class Access:
 
     `scopes` and `roles` are effective: granted to the credential ∩ held by the principal at this moment, implications and
     inheritance followed. `object_scopes` and `object_roles` are held on single objects only: they open views that filter by
-    object. `scoped` is False for credentials that carry their principal's whole rights (a session).
+    object. `scoped` is False for credentials that carry their principal's whole rights (a session). `dpop_jkt` is the thumbprint of the key
+    that the credential is bound to (RFC 9449), empty for none.
     """
 
     principal: Any
@@ -63,6 +64,7 @@ class Access:
     session_id: str | None = None
     can_step_up: bool = False
     rate: str = ""
+    dpop_jkt: str = ""
     rights: Rights | None = field(default=None, repr=False, compare=False)
 
     def explain(self, requirement: Requirement | str) -> Decision:

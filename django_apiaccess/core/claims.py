@@ -9,15 +9,16 @@ from datetime import timedelta
 from typing import Any, Final
 
 from .compact import TokenFormatError
+from .jwk import THUMBPRINT
 
 PRINTABLE: Final = re.compile(r"[!-~]{1,255}")
 SCOPE: Final = re.compile(r"[!#-\[\]-~]+(?: [!#-\[\]-~]+)*")
 LATEST: Final = 10**12
 """In seconds since 1970: beyond every calendar."""
 TOKEN_TYPES: Final = frozenset({"at+jwt"})
-ONLY_IN_OTHER_TOKENS: Final = ("nonce", "at_hash", "c_hash", "s_hash", "events", "cnf")
-"""Claims of ID tokens (OpenID Connect Core), of logout and security event tokens (RFC 8417), and of tokens that are bound to a key which we
-do not ask for (RFC 7800): a bearer token with one of them is none (RFC 8725 section 3.12)."""
+ONLY_IN_OTHER_TOKENS: Final = ("nonce", "at_hash", "c_hash", "s_hash", "events")
+"""Claims of ID tokens (OpenID Connect Core), and of logout and security event tokens (RFC 8417): an access token with one of them is none
+(RFC 8725 section 3.12)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +60,24 @@ def check_kind(claims: dict[str, Any]) -> None:
     foreign = next((name for name in ONLY_IN_OTHER_TOKENS if name in claims), None)
     if foreign is not None:
         raise TokenFormatError(f"a token with {foreign} is no bearer access token")
-    if claims.get("typ", "Bearer") != "Bearer" or claims.get("token_use", "access") != "access":
+    kinds = ("Bearer", "DPoP") if bound_key(claims) else ("Bearer",)
+    if claims.get("typ", "Bearer") not in kinds or claims.get("token_use", "access") != "access":
         raise TokenFormatError("the claims say that it is no access token")
+
+
+def bound_key(claims: dict[str, Any]) -> str:
+    """The thumbprint of the key that a token is bound to (`cnf.jkt`, RFC 9449 section 6.1); empty for a token of whoever bears it.
+
+    Raises `TokenFormatError` for any other confirmation (RFC 7800): what we cannot ask for, we cannot find confirmed.
+    """
+    if "cnf" not in claims:
+        return ""
+    cnf = claims["cnf"]
+    if not isinstance(cnf, dict) or cnf.keys() != {"jkt"}:
+        raise TokenFormatError("cnf asks for a confirmation that is not known here")
+    if not (isinstance(cnf["jkt"], str) and THUMBPRINT.fullmatch(cnf["jkt"])):
+        raise TokenFormatError("cnf.jkt is no SHA-256 thumbprint")
+    return str(cnf["jkt"])
 
 
 def check_audience(audience: Any, wanted: Collection[str]) -> None:

@@ -43,6 +43,11 @@ class Reason(StrEnum):
     WRONG_CODE = "wrong_code"
     NOT_SENT = "not_sent"
     MFA_ENROLLMENT_REQUIRED = "mfa_enrollment_required"
+    PROOF_MISSING = "proof_missing"
+    BAD_PROOF = "bad_proof"
+    NONCE_MISSING = "nonce_missing"
+    OTHER_KEY = "other_key"
+    NOT_BOUND = "not_bound"
     TOO_MANY_FAILURES = "too_many_failures"
     MFA_REQUIRED = "mfa_required"
     # -- the requirement

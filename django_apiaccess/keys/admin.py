@@ -41,7 +41,7 @@ class APIKeyAdmin(DeletedOnlyWithItsUser, KeyPages):
         "Name, principal, or the key itself: of a pasted key only its public id is searched for."
     )
     readonly_fields = (
-        "owner", "status_shown", "scopes_shown", "expires_shown", "made", "issued_via", "used", "last_used_from", "use_count",
+        "owner", "status_shown", "scopes_shown", "expires_shown", "made", "issued_via", "bound", "used", "last_used_from", "use_count",
         "revoked", "revoked_reason",
     )  # fmt: skip
 
@@ -75,6 +75,8 @@ class APIKeyAdmin(DeletedOnlyWithItsUser, KeyPages):
                 (limits, {"fields": ("networks", "origins", "rate")}),
             )
         facts = ["made", "issued_via", "used", "last_used_from", "use_count"]
+        if obj.dpop_jkt:
+            facts.insert(2, "bound")
         if obj.revoked_at is not None:
             facts = ["revoked", "revoked_reason", *facts]
         may = self.has_change_permission(request, obj)
@@ -162,6 +164,10 @@ class APIKeyAdmin(DeletedOnlyWithItsUser, KeyPages):
     @admin.display(description=gettext_lazy("created"))
     def made(self, obj: Any) -> Any:
         return format_html("{} {} {}", exact(obj.created_at), _("by"), obj.created_by or _("a command or an import"))
+
+    @admin.display(description=gettext_lazy("bound key"))
+    def bound(self, obj: Any) -> Any:
+        return format_html("{} {}", codes([obj.dpop_jkt]), _("It works only with a DPoP proof of this public key."))
 
     @admin.display(description=gettext_lazy("last used"))
     def used(self, obj: Any) -> Any:

@@ -101,8 +101,15 @@ def does_no_more(key: APIKey, before: APIKey) -> bool:
     return _is_bound_as(key, before) and _lives_no_longer(key, before)
 
 
-def inherit(key: APIKey, parent: APIKey) -> None:
-    """Bind `key` as `parent` is. Raises `NotHeld` where it asks for networks or origins beyond."""
+def inherit(key: APIKey, parent: APIKey, *, new: bool = False) -> None:
+    """Bind `key` as `parent` is. Raises `NotHeld` where it asks for networks or origins beyond, or is bound to another public key.
+
+    Only a `new` key, which is being made, can be bound to one: who has the text of an old one would not know.
+    """
+    if parent.dpop_jkt and key.dpop_jkt != parent.dpop_jkt:
+        if not new or key.dpop_jkt:
+            raise NotHeld("The key must be bound to the same public key as the one that asks.", field="dpop_jkt")
+        key.dpop_jkt = parent.dpop_jkt
     if parent.networks and key.networks and not _lies_within(key.networks, parent.networks):
         raise NotHeld("The networks must lie within those of the key that asks.", field="networks")
     if parent.origins and key.origins and not parse_origins(key.origins) <= parse_origins(parent.origins):
@@ -148,6 +155,7 @@ def _is_bound_as(key: APIKey, parent: APIKey) -> bool:
     """Whether `key` can do no more than `parent`, and is restricted at least as it is. How long it lives is another question."""
     return (
         _opens_no_more(key, parent)
+        and parent.dpop_jkt in {"", key.dpop_jkt}
         and (not parent.networks or _lies_within(key.networks, parent.networks))
         and (not parent.origins or (bool(key.origins) and parse_origins(key.origins) <= parse_origins(parent.origins)))
         and (not parent.rate or key.rate == parent.rate)

@@ -9,6 +9,7 @@ from datetime import datetime
 from django.utils import timezone
 
 from ..authn.kinds import Client, Presented
+from ..authn.possession import confirm
 from ..conf import access_settings
 from ..core import digests, secrets
 from ..core.access import Access, CredentialRef
@@ -42,6 +43,15 @@ class APIKeyKind:
         row = self.verify(presented)
         now = timezone.now()
         check_restrictions(row, client, now)
+        confirm(
+            presented,
+            client,
+            row.dpop_jkt,
+            kind=KIND,
+            credential_id=str(row.key_id),
+            credential_label=row.name,
+            principal_id=row.principal_id,
+        )
         access = access_of_row(row, now)
         usage.record(row.key_id, row.secret_id, client.address, now)
         return access
@@ -129,4 +139,11 @@ def access_of_row(row: KeyRow, now: datetime) -> Access:
     """Granted ∩ held, from the row alone: no query unless the policy changed."""
     ends = [end for end in (row.expires_at, row.secret_expires_at) if end is not None]
     credential = CredentialRef(KIND, str(row.key_id), row.name)
-    return row.access(credential, granted=row.scopes, now=now, expires_at=min(ends, default=None), rate=row.rate)
+    return row.access(
+        credential,
+        granted=row.scopes,
+        now=now,
+        expires_at=min(ends, default=None),
+        rate=row.rate,
+        dpop_jkt=row.dpop_jkt,
+    )

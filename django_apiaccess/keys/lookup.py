@@ -23,6 +23,7 @@ class KeyColumns(NamedTuple):
     networks: str
     origins: str
     rate: str
+    dpop_jkt: str
     expires_at: datetime | None
     revoked_at: datetime | None
     principal_id: Any
@@ -50,6 +51,7 @@ OWN_COLUMNS: Final = (
     "key__networks",
     "key__origins",
     "key__rate",
+    "key__dpop_jkt",
     "key__expires_at",
     "key__revoked_at",
     "key__principal_id",

@@ -109,6 +109,14 @@ class APIKey(models.Model):
         validators=[validate_rate],
         help_text=_("As 100/min. Empty: no limit of its own."),
     )
+    dpop_jkt = models.CharField(
+        _("bound key"),
+        max_length=43,
+        blank=True,
+        default="",
+        editable=False,
+        help_text=_("Thumbprint (RFC 7638) of the public key whose proof must come with it. Empty: none."),
+    )
     created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,

@@ -39,6 +39,12 @@ class APIKeySerializer(serializers.ModelSerializer[APIKey]):
     networks = ListOfWords(required=False, help_text="Addresses it may be used from, as 203.0.113.0/24.")
     origins = ListOfWords(required=False, help_text="Web origins it may be used from.")
     expires_at = ExpiryField(required=False, allow_null=True, help_text="A date and time, or a length of life as 90d.")
+    dpop_jkt = serializers.CharField(
+        required=False,
+        allow_blank=True,
+        max_length=43,
+        help_text="Thumbprint (RFC 7638) of the public key whose DPoP proof must come with it. Set when it is made, for good.",
+    )
     principal = serializers.CharField(source="principal.get_username", read_only=True)
     status = serializers.CharField(
         read_only=True, help_text="active, expired or revoked."
@@ -54,6 +60,7 @@ class APIKeySerializer(serializers.ModelSerializer[APIKey]):
             "networks",
             "origins",
             "rate",
+            "dpop_jkt",
             "status",
             "created_at",
             "expires_at",
@@ -63,6 +70,11 @@ class APIKeySerializer(serializers.ModelSerializer[APIKey]):
             "use_count",
         )
         read_only_fields = ("id", "created_at", "revoked_at", "last_used_at", "last_used_from", "use_count")
+
+    def validate_dpop_jkt(self, value: str) -> str:
+        if self.instance is not None and value != self.instance.dpop_jkt:
+            raise serializers.ValidationError("A key stays bound as it was made. Make a new one.")
+        return value
 
 
 class IssuedKeySerializer(APIKeySerializer):

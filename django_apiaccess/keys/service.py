@@ -25,6 +25,7 @@ from ..roles.models import Generation
 from ..roles.rights import held_by
 from . import bounds
 from .accounts import change_service_account, create_service_account, service_account
+from .binding import checked_thumbprint
 from .issued import CHANGEABLE, Issued, add_secret, clean, read_anew
 from .models import APIKey
 from .querysets import APIKeyQuerySet
@@ -74,8 +75,12 @@ def issue(
     networks: str = "",
     origins: str = "",
     rate: str = "",
+    dpop_jkt: str = "",
 ) -> Issued:
     """A new key. Its text is in the answer and nowhere else.
+
+    `dpop_jkt`: the thumbprint (RFC 7638) of the public key that it is bound to for good. It is then good for nothing without a proof of
+    that key for every request (RFC 9449), so its text alone may leak.
 
     Raises `UnknownName`, `NotHeld` (a scope that the principal or the actor does not hold now), `InvalidChange`.
     """
@@ -88,13 +93,14 @@ def issue(
         networks=_tidy(networks),
         origins=_tidy(origins).lower(),
         rate=rate.strip(),
+        dpop_jkt=checked_thumbprint(dpop_jkt),
         created_by=by.user,
         issued_via=via,
         expires_at=_default_expiry() if isinstance(expires_at, Default) else expires_at,
     )
     clean(key, exclude=NOT_TYPED)
     if via is not None:
-        bounds.inherit(key, via)
+        bounds.inherit(key, via, new=True)
     if not principal.is_active:
         raise InvalidChange(f"{principal.get_username()} is not active: a key would open nothing.", field="principal")
     _check_expiry(key)
@@ -171,6 +177,7 @@ def described(key: APIKey) -> dict[str, Any]:
         "origins": key.origins,
         "rate": key.rate,
         "expires_at": key.expires_at.isoformat() if key.expires_at else None,
+        **({"dpop_jkt": key.dpop_jkt} if key.dpop_jkt else {}),
     }
 
 

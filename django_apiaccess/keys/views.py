@@ -99,7 +99,9 @@ class APIKeyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
         serializer = APIKeySerializer(key, data=request.data, partial=True)
         serializer.is_valid(raise_exception=True)
         try:
-            service.change(key, by=self._actor(), **_texts(dict(serializer.validated_data)))
+            fields = _texts(dict(serializer.validated_data))
+            fields.pop("dpop_jkt", None)  # as it is: anything else was refused
+            service.change(key, by=self._actor(), **fields)
         except InvalidChange as error:
             refuse_change(error)
         return Response(APIKeySerializer(key).data)

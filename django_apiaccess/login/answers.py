@@ -6,7 +6,6 @@ import math
 from typing import Any
 
 from rest_framework import status
-from rest_framework.request import Request
 from rest_framework.response import Response
 
 from ..authn import responses

@@ -44,8 +44,9 @@ def log_in(
     scopes: Iterable[str] | None = None,
     device: str = "",
     delivery: str = "body",
+    dpop_jkt: str = "",
 ) -> tokens.Tokens:
-    """A token session for the account whose password this is.
+    """A token session for the account whose password this is, bound to the key `dpop_jkt` if one is named.
 
     Raises `InvalidCredential`, `TooManyFailures`, `MFARequired` (a password alone does not do for this account: it brings the token with
     which the log-in goes on), `InvalidGrant`, `UnknownName`.
@@ -61,7 +62,7 @@ def log_in(
     elif policy.must_enrol(user):
         text, _ = challenges.begin(Purpose.ENROLMENT, user, proof=proof, context=context, lifetime=ENROLMENT_LIFETIME)
         raise MFARequired(user, token=text, enrolment=True)
-    return _open(request, user, proof, context)
+    return _open(request, user, proof, context, dpop_jkt)
 
 
 ENROLMENT_LIFETIME: Final = challenges.LIFETIME * 3
@@ -74,8 +75,18 @@ def begin_passkey(request: Any, context: dict[str, Any]) -> tuple[str, dict[str,
     return text, mfa.start(challenge, "webauthn", request=request, where=where_of(request))
 
 
-def go_on(request: Any, mfa_token: object, method: str, response: Response, *, remember: bool = False) -> LoggedIn:
+def go_on(
+    request: Any,
+    mfa_token: object,
+    method: str,
+    response: Response,
+    *,
+    remember: bool = False,
+    dpop_jkt: str = "",
+) -> LoggedIn:
     """Finish a log-in by its second factor, or by a passkey alone; after an enrolment by the factor that was just confirmed.
+
+    `dpop_jkt`: the key that this request proved to hold; the session is bound to it.
 
     Raises `MFAError`, `TooManyFailures`, `InvalidGrant`.
     """
@@ -87,14 +98,15 @@ def go_on(request: Any, mfa_token: object, method: str, response: Response, *, r
         raise InvalidChallenge("Add a factor first, with this mfa_token in the body.")
     proof = challenges.use(challenge)
     context = challenge.context
-    begun = _open(request, challenge.user, proof, context)
+    begun = _open(request, challenge.user, proof, context, dpop_jkt)
     device = trusted.trust(challenge.user, where=where, name=context.get("device", "")) if remember else None
     return LoggedIn(begun, context.get("delivery", "body"), device)
 
 
-def _open(request: Any, user: Any, proof: Proof, context: dict[str, Any]) -> tokens.Tokens:
+def _open(request: Any, user: Any, proof: Proof, context: dict[str, Any], dpop_jkt: str) -> tokens.Tokens:
     asked = context.get("scope")
     wanted = tokens.requested_scopes(user, None if asked is None else parse(asked))
-    begun = tokens.begin(user, proof=proof, where=where_of(request), scopes=wanted, device=context.get("device", ""))
+    device = context.get("device", "")
+    begun = tokens.begin(user, proof=proof, where=where_of(request), scopes=wanted, device=device, dpop_jkt=dpop_jkt)
     user_logged_in.send_robust(sender=type(user), request=request, user=user)
     return begun

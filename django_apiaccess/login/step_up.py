@@ -47,6 +47,8 @@ class SteppedUp:
     access_token: str = field(default="", repr=False)
     expires_in: int = 0
     scope: str = ""
+    bound: bool = False
+    """Whether the token is bound to the session's key (RFC 9449)."""
 
 
 def begin(request: Any, access: Access) -> tuple[str, list[FactorRef]]:
@@ -92,7 +94,7 @@ def fields_of(done: SteppedUp) -> dict[str, Any]:
     proof = done.proof
     told = {"amr": list(proof.amr), "acr": proof.acr, "auth_time": int(proof.auth_time.timestamp())}
     if done.access_token:
-        token = {"access_token": done.access_token, "token_type": "Bearer"}
+        token = {"access_token": done.access_token, "token_type": "DPoP" if done.bound else "Bearer"}
         told |= {**token, "expires_in": done.expires_in, "scope": done.scope}
     return told
 
@@ -101,10 +103,9 @@ def _raise(request: Any, access: Access, proof: Proof) -> SteppedUp:
     if access.session_id is None:
         sessions.prove(request, proof)
         return SteppedUp(proof)
-    token, lifetime, scope = tokens.step_up(
-        access.session_id, proof, access.scopes | access.object_scopes, where=where_of(request)
-    )
-    return SteppedUp(proof, token, lifetime, scope)
+    scopes = access.scopes | access.object_scopes
+    token, lifetime, scope, bound = tokens.step_up(access.session_id, proof, scopes, where=where_of(request))
+    return SteppedUp(proof, token, lifetime, scope, bound)
 
 
 def _again(challenge: MFAChallenge, password: str, request: Any) -> None:

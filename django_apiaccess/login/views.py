@@ -10,6 +10,7 @@ from rest_framework.response import Response
 from rest_framework.utils import html
 
 from ..authn.client import where_of
+from ..authn.possession import bound_key
 from ..exceptions import APIAccessError
 from ..mfa import challenges, trusted
 from ..mfa import service as mfa
@@ -58,6 +59,7 @@ class TokenView(LoginEndpoint):
             scopes=data.get("scope"),
             device=data.get("device") or answers.device_of(request),
             delivery=data["delivery"],
+            dpop_jkt=bound_key(request),
         )
         return logged_in(service.LoggedIn(tokens, data["delivery"]), request)
 
@@ -95,7 +97,12 @@ class MFAVerifyView(LoginEndpoint):
 
     def answer(self, request: Request, data: dict[str, Any]) -> Response:
         done = service.go_on(
-            request._request, data["mfa_token"], data["method"], response_of(request, data), remember=data["remember"]
+            request._request,
+            data["mfa_token"],
+            data["method"],
+            response_of(request, data),
+            remember=data["remember"],
+            dpop_jkt=bound_key(request),
         )
         return logged_in(done, request)
 

@@ -123,4 +123,5 @@ def rows(keys: APIKeyQuerySet) -> Iterable[dict[str, Any]]:
             "expires_at": key.expires_at,
             "public_id": key.public_id,
             "legacy": key.has_legacy,
+            "dpop_jkt": key.dpop_jkt,
         }

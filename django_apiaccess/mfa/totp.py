@@ -90,7 +90,7 @@ def use_code(device: Any, code: str) -> bool:
     ):  # sealed under a pepper that is gone, or no hex: a code cannot be right, and the person has other factors
         logger.error(
             "The seed of the authenticator app %s cannot be read: its owner must set it up anew", ref(device).id
-        )  # noqa: TRY400
+        )
         return False
     if found is None:
         return False

@@ -21,7 +21,7 @@ PHONE_CONFIRM: Final = "apiaccess-security-phone-confirm"
 PASSKEY: Final = "apiaccess-security-passkey"
 RECOVERY: Final = "apiaccess-security-recovery"
 NEXT: Final = "next"
-MAX_LENGTH: Final = 2000
+MAX_LENGTH: Final = 8000
 
 
 def local(request: HttpRequest, address: object) -> str:

@@ -9,13 +9,14 @@ from typing import Any, Final
 
 from django.utils import timezone
 
+from ..authn import possession
 from ..authn.kinds import Client, Presented
 from ..authn.marks import password_unchanged
 from ..conf import access_settings
 from ..core import compact
 from ..core.access import Access, CredentialRef
 from ..core.assurance import rank
-from ..core.claims import Expectation, check
+from ..core.claims import Expectation, bound_key, check
 from ..core.compact import CompactToken, TokenFormatError
 from ..core.reasons import Reason
 from ..core.scopes import parse
@@ -35,43 +36,60 @@ LEEWAY: Final = timedelta(seconds=10)
 
 
 class JWTKind:
-    """Bearer tokens of three parts."""
+    """Tokens of three parts: for whoever bears them, or bound to a key (DPoP)."""
 
     name = KIND
     challenge = "Bearer"
 
     def recognises(self, presented: Presented) -> bool:
-        return presented.scheme == "bearer" and compact.looks_like_jwt(presented.value)
+        return presented.scheme in {"bearer", possession.SCHEME} and compact.looks_like_jwt(presented.value)
 
     def authenticate(self, presented: Presented, client: Client) -> Access:
-        known = remembered.recall(presented.value)
+        row, access = self._verified(presented.value)
+        who = access.credential
+        possession.confirm(
+            presented,
+            client,
+            access.dpop_jkt,
+            kind=KIND,
+            demanded=access_settings.DPOP_REQUIRED,
+            credential_id=who.id,
+            credential_label=who.label,
+            principal_id=access.principal.pk if row is None else row.principal_id,
+        )
+        if row is not None:
+            usage.record(row.session_id, client.address, timezone.now())
+        return access
+
+    def _verified(self, text: str) -> tuple[SessionRow | None, Access]:
+        """What the token gives, whoever presents it; with its session if it is ours."""
+        known = remembered.recall(text)
         if known is not None:
-            access = self._accept(known.row, known.claims)
-            usage.record(known.row.session_id, client.address, timezone.now())
-            return access
-        token = parsed(presented.value)
+            return known.row, self._accept(known.row, known.claims)
+        token = parsed(text)
         issuer = token.claims.get("iss")
         if issuer == access_settings.ISSUER:
-            row, access = self._own(presented.value, token)
-            usage.record(row.session_id, client.address, timezone.now())
-            return access
-        return self._foreign(token, issuer if isinstance(issuer, str) else "")
+            return self._own(text, token)
+        return None, self._foreign(token, issuer if isinstance(issuer, str) else "")
 
-    def inspect_own(self, presented: Presented) -> Access:
-        """As `authenticate`, for tokens that we issued; others are refused. It is no use of the session: its owner is not here."""
+    def inspect_own(self, presented: Presented, audiences: tuple[str, ...] = ()) -> Access:
+        """As `authenticate`, for tokens that we issued; others are refused. It is no use of the session: its owner is not here.
+
+        `audiences`: those whose tokens are looked at, in the place of our own; such a token is not remembered as good here.
+        """
         token = parsed(presented.value)
         if token.claims.get("iss") != access_settings.ISSUER:
             raise InvalidCredential(Reason.UNTRUSTED_ISSUER, kind=KIND)
-        return self._own(presented.value, token)[1]
+        return self._own(presented.value, token, audiences)[1]
 
-    def _own(self, text: str, token: CompactToken) -> tuple[SessionRow, Access]:
+    def _own(self, text: str, token: CompactToken, audiences: tuple[str, ...] = ()) -> tuple[SessionRow, Access]:
         """Signature, claims, then the one statement: nothing of an unverified token reaches the database but a bounded `kid`."""
         key = ring.verifying_key(token.key_id)
         if key is None:
             raise InvalidCredential(Reason.UNKNOWN_KEY, kind=KIND)
         if not key.verifies(token):
             raise InvalidCredential(Reason.BAD_SIGNATURE, kind=KIND)
-        checked(token, own_expectation())
+        checked(token, own_expectation(audiences))
         asked_at = time.monotonic()
         row = load(str(token.claims.get("sid", "")))
         if row is None:
@@ -79,7 +97,8 @@ class JWTKind:
         if not ring.still_holds(token.key_id, row.signing_keys_generation):
             raise refusal(row, Reason.UNKNOWN_KEY, "its signing key is not trusted any more")
         access = self._accept(row, token.claims)
-        remembered.keep(text, RememberedToken(row, token.claims), asked_at)
+        if not audiences:
+            remembered.keep(text, RememberedToken(row, token.claims), asked_at)
         return row, access
 
     def _accept(self, row: SessionRow, claims: dict[str, Any]) -> Access:
@@ -143,11 +162,11 @@ class JWTKind:
         return access
 
 
-def own_expectation() -> Expectation:
-    """What a token of ours must say (RFC 9068 section 4)."""
+def own_expectation(audiences: tuple[str, ...] = ()) -> Expectation:
+    """What a token of ours must say (RFC 9068 section 4), for one of `audiences` (our own)."""
     return Expectation(
         access_settings.ISSUER,
-        (access_settings.AUDIENCE,),
+        audiences or (access_settings.AUDIENCE,),
         required=("iss", "aud", "sub", "exp", "iat", "jti", "client_id", "sid"),
         max_lifetime=max(access_settings.ACCESS_TOKEN_LIFETIME, timedelta(hours=1)),
         leeway=LEEWAY,
@@ -172,7 +191,7 @@ def checked(token: CompactToken, expected: Expectation) -> None:
 
 
 def assurance(claims: dict[str, Any]) -> dict[str, Any]:
-    """`amr`, `acr`, `auth_time` and `expires_at` of verified claims; what is missing or odd counts as the weakest."""
+    """`amr`, `acr`, `auth_time`, `expires_at` and the bound key of verified claims; what is missing or odd counts as the weakest."""
     amr, acr, auth_time = claims.get("amr"), claims.get("acr"), claims.get("auth_time")
     methods = tuple(item for item in amr if isinstance(item, str)) if isinstance(amr, list) else ()
     is_time = isinstance(auth_time, int | float) and not isinstance(auth_time, bool)
@@ -184,6 +203,7 @@ def assurance(claims: dict[str, Any]) -> dict[str, Any]:
         else None,
         "expires_at": datetime.fromtimestamp(claims["exp"], UTC),
         "client_id": claims.get("client_id"),
+        "dpop_jkt": bound_key(claims),
     }
 
 

@@ -28,6 +28,16 @@ def end(sessions: TokenSessionQuerySet, *, reason: str, by: Actor) -> int:
         raise InvalidChange("Say why: ending a session needs a reason.", field="reason")
     total = 0
     pending = sorted(sessions.filter(revoked_at=None).values_list("pk", flat=True))
+    while pending:
+        ended, issued = _end_batches(pending, reason=reason.strip()[:255], by=by)
+        total += ended
+        pending = issued
+    return total
+
+
+def _end_batches(pending: list[int], *, reason: str, by: Actor) -> tuple[int, list[int]]:
+    """How many ended, and the sessions that were issued via them (token exchange): those end next."""
+    total, issued = 0, list[int]()
     for start in range(0, len(pending), BATCH):
         ids = pending[start : start + BATCH]
         with transaction.atomic():
@@ -36,17 +46,22 @@ def end(sessions: TokenSessionQuerySet, *, reason: str, by: Actor) -> int:
             )  # its lock lets enders wait for each other: each session ends once, with one event
             rows = list(TokenSession.objects.select_related("user").filter(pk__in=ids, revoked_at=None))
             ended = TokenSession.objects.filter(pk__in=[row.pk for row in rows], revoked_at=None)
-            total += ended.update(revoked_at=timezone.now(), revoked_reason=reason.strip()[:255])
+            total += ended.update(revoked_at=timezone.now(), revoked_reason=reason)
             changed_many(Action.SESSION_ENDED, ((row, {"sid": row.sid}) for row in rows), by=by, reason=reason)
-    return total
+        children = TokenSession.objects.filter(issued_via__in=[row.sid for row in rows], revoked_at=None)
+        issued += children.values_list("pk", flat=True) if rows else ()
+    return total, sorted(issued)
 
 
-def end_oldest(user: Any, *, by: Actor) -> None:
-    """Keep the user within `SESSIONS_PER_USER`. The user's row is locked: simultaneous log-ins count each other."""
+@transaction.atomic
+def end_oldest(user: Any, *, by: Actor, room: int = 0) -> None:
+    """Keep the user within `SESSIONS_PER_USER`, with `room` for so many more. The user's row is locked: simultaneous log-ins count each
+    other.
+    """
     list(get_user_model()._base_manager.select_for_update(no_key=True).filter(pk=user.pk).values_list("pk"))
     most = access_settings.SESSIONS_PER_USER
     live = TokenSession.objects.filter(user=user).live().order_by("-created_at", "-pk")
-    surplus = list(live.values_list("pk", flat=True)[most:])
+    surplus = list(live.values_list("pk", flat=True)[max(most - room, 0) :])
     if surplus:
         end(TokenSession.objects.filter(pk__in=surplus), reason=f"more than {most} sessions (SESSIONS_PER_USER)", by=by)
 

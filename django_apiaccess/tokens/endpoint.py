@@ -15,6 +15,7 @@ from rest_framework.views import APIView
 
 from ..core.requirement import PUBLIC
 from ..edge import refuse_insecure
+from ..exceptions import InvalidProof
 from ..permissions import HasAccess
 from .parsers import StrictFormParser, StrictJSONParser
 
@@ -24,6 +25,12 @@ INVALID_REQUEST: Final = "invalid_request"
 def refusal(code: str, detail: str, http_status: int, **headers: str) -> Response:
     """A refusal as an answer, not as an exception: DRF would roll the failure counters back with the request."""
     return Response({"detail": detail, "code": code}, status=http_status, headers=headers)
+
+
+def proof_refused(error: InvalidProof) -> Response:
+    """400 `invalid_dpop_proof` or `use_dpop_nonce` (RFC 9449 sections 5 and 8)."""
+    text = str(error)
+    return refusal(error.code, f"{text[:1].upper()}{text[1:]}.", 400, **error.headers)
 
 
 class Unstored(APIView):
@@ -36,6 +43,8 @@ class Unstored(APIView):
         return {**super().default_response_headers, "Cache-Control": "no-store", "Pragma": "no-cache"}
 
     def handle_exception(self, exc: Exception) -> Response:
+        if isinstance(exc, InvalidProof):
+            return proof_refused(exc)
         if isinstance(exc, Http404):
             exc = NotFound()
         if isinstance(exc, ValidationError):

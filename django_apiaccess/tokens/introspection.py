@@ -34,7 +34,8 @@ def introspect(text: str) -> dict[str, Any]:
         "scope": dump(access.scopes),
         "client_id": access.client_id,
         "username": access.principal.get_username(),
-        "token_type": "Bearer",
+        "token_type": "DPoP" if access.dpop_jkt else "Bearer",
+        **confirmation(access.dpop_jkt),
         "sub": str(access.principal.pk),
         "iss": access_settings.ISSUER,
         "aud": access_settings.AUDIENCE,
@@ -60,7 +61,13 @@ def _refresh_token(text: str) -> dict[str, Any]:
         "iss": access_settings.ISSUER,
         "exp": int(until.timestamp()),
         "sid": session.sid,
+        **confirmation(session.dpop_jkt),
     }
+
+
+def confirmation(jkt: str) -> dict[str, Any]:
+    """`cnf` (RFC 9449 section 6.2): the key whose proof must come with the token; nothing for a token that is bound to none."""
+    return {"cnf": {"jkt": jkt}} if jkt else {}
 
 
 def _access(text: str) -> Access | None:

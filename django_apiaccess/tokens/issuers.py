@@ -16,6 +16,7 @@ from typing import Any, Final
 from django.utils.module_loading import import_string
 
 from ..conf import access_settings
+from ..core.jwk import PRIVATE_MEMBERS
 from ..core.outbound import FetchError, fetch_json
 from ..exceptions import IssuerUnavailable
 from . import jws
@@ -97,7 +98,7 @@ def read_key_set(document: Mapping[str, Any], algorithms: tuple[str, ...]) -> di
     found: dict[str | None, list[jws.VerifyingKey]] = {}
     seen: set[str] = set()
     for entry in entries:
-        if jws.PRIVATE_MEMBERS & entry.keys() or entry.get("kty") == "oct":
+        if PRIVATE_MEMBERS & entry.keys() or entry.get("kty") == "oct":
             raise ValueError("the set holds private or symmetric keys")
         kid = entry.get("kid")
         if kid is not None and (not isinstance(kid, str) or kid in seen):

@@ -6,9 +6,6 @@ the signature is left to PyJWT and cryptography.
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -16,6 +13,7 @@ import jwt
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
 from ..core.compact import CompactToken
+from ..core.jwk import PRIVATE_MEMBERS, thumbprint
 
 ALGORITHMS: Final = ("EdDSA", "ES256", "RS256", "PS256")
 """What we make keys for. Asymmetric only: whoever verifies must not be able to sign."""
@@ -30,7 +28,6 @@ ROCA_PRIMES: Final = (
     3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97, 101, 103, 107, 109, 113, 127, 131, 137,
     139, 149, 151, 157, 163, 167,
 )  # fmt: skip
-PRIVATE_MEMBERS: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 
 
 class UnusableKey(ValueError):
@@ -114,13 +111,6 @@ def public_jwk(private: Any, algorithm: str) -> dict[str, Any]:
         name: value for name, value in converter.to_jwk(private.public_key(), as_dict=True).items() if name != "key_ops"
     }
     return {**jwk, "alg": algorithm, "use": "sig", "kid": thumbprint(jwk)}
-
-
-def thumbprint(jwk: dict[str, Any]) -> str:
-    """RFC 7638: SHA-256 over the required members in order."""
-    names = {"OKP": ("crv", "kty", "x"), "EC": ("crv", "kty", "x", "y"), "RSA": ("e", "kty", "n")}[jwk["kty"]]
-    text = json.dumps({name: jwk[name] for name in names}, separators=(",", ":"), sort_keys=True)
-    return base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
 
 
 def private_pem(private: Any) -> bytes:

@@ -84,6 +84,18 @@ class TokenSession(models.Model):
     acr = models.CharField(_("assurance"), max_length=20, blank=True)
     auth_time = models.DateTimeField(_("authenticated at"))
     password_mark = models.CharField(max_length=64, blank=True, editable=False)
+    audience = models.TextField(
+        _("audience"), blank=True, default="", help_text=_("Resources that its tokens are for. Empty: this API.")
+    )
+    dpop_jkt = models.CharField(
+        _("bound to key"), max_length=43, blank=True, default="", help_text=_("RFC 7638 thumbprint. Empty: to none.")
+    )
+    actor = models.JSONField(
+        _("actor"), null=True, blank=True, help_text=_("Who acts in the user's place (RFC 8693 act).")
+    )
+    issued_via = models.CharField(
+        _("issued via"), max_length=32, blank=True, default="", help_text=_("The session that it ends with.")
+    )
     device = models.CharField(_("device"), max_length=150, blank=True)
     created_at = models.DateTimeField(_("created at"), default=timezone.now)
     created_from = models.GenericIPAddressField(_("created from"), null=True, blank=True)
@@ -105,7 +117,11 @@ class TokenSession(models.Model):
         default_permissions = ("view",)
         permissions = [("revoke_tokensession", "Can end token sessions")]
         constraints = [models.UniqueConstraint(fields=["sid"], name="apiaccess_token_session_sid")]
-        indexes = [models.Index(fields=["user", "revoked_at"], name="apiaccess_session_of_user")]
+        indexes = [
+            models.Index(fields=["user", "revoked_at"], name="apiaccess_session_of_user"),
+            models.Index(fields=["client_id", "user"], name="apiaccess_session_of_client"),
+            models.Index(fields=["issued_via"], condition=~Q(issued_via=""), name="apiaccess_session_issued_via"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.user} on {self.device or 'an unknown device'}"

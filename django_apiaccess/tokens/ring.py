@@ -114,6 +114,10 @@ class KeyRing:
         private = key.unseal()
         return jws.sign(claims, private, algorithm=key.verifying.algorithm, kid=str(key.verifying.kid), typ=typ)
 
+    def signing_algorithm(self) -> str:
+        """The algorithm with which `sign` signs now."""
+        return self._signing_key().verifying.algorithm
+
     def jwks(self) -> list[dict[str, Any]]:
         """The public keys, next and retiring ones included, for the JWKS document."""
         self.reload()

@@ -78,6 +78,9 @@ class IntrospectionSerializer(serializers.Serializer[Any]):
     sub = serializers.CharField(required=False)
     iss = serializers.CharField(required=False)
     aud = serializers.CharField(required=False)
+    cnf = serializers.DictField(
+        child=serializers.CharField(), required=False, help_text="The key that it is bound to, as jkt."
+    )
     exp = serializers.IntegerField(required=False, help_text="Seconds since 1970.")
     sid = serializers.CharField(required=False, help_text="The session's id.")
     amr = serializers.ListField(child=serializers.CharField(), required=False)

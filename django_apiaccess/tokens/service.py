@@ -50,8 +50,15 @@ class Tokens:
     session: TokenSession
     access_token: str = field(repr=False)
     refresh_token: str = field(repr=False)
+    """Empty: the session has none, it ends with its access token."""
     expires_in: int
     scope: str
+    dpop_jkt: str = ""
+
+    @property
+    def token_type(self) -> str:
+        """How the access token is presented (RFC 6749 section 7.1, RFC 9449 section 5)."""
+        return "DPoP" if self.dpop_jkt else "Bearer"
 
 
 def requested_scopes(user: Any, wanted: Iterable[str] | None) -> frozenset[str]:
@@ -78,58 +85,112 @@ def begin(
     scopes: frozenset[str],
     device: str = "",
     client_id: str = FIRST_PARTY,
+    dpop_jkt: str = "",
 ) -> Tokens:
-    """Open a session for a user who has just proved who they are. Beyond `SESSIONS_PER_USER` the oldest one ends."""
-    now = timezone.now()
+    """Open a session for a user who has just proved who they are. Beyond `SESSIONS_PER_USER` the oldest one ends.
+
+    `dpop_jkt`: the key that all its tokens are bound to (RFC 9449); every refresh needs its proof.
+    """
     ring.ready()
     with transaction.atomic():
-        session = TokenSession.objects.create(
-            sid=secrets.base62(random.randbits(130), 22),
-            user=user,
-            client_id=client_id,
-            scope=scopes,
-            amr=" ".join(proof.amr),
-            acr=proof.acr,
-            auth_time=proof.auth_time,
-            password_mark=password_mark(user),
-            device="".join(filter(str.isprintable, device))[:150],
-            created_from=where.address,
-            expires_at=now + access_settings.SESSION_MAX_LIFETIME,
-        )
-        text = refreshing.add(session, generation=1)
-        changed(
-            Action.SESSION_BEGUN,
-            session,
-            by=Actor.of_user(user, where=where),
-            scope=dump(scopes),
-            amr=session.amr,
-            device=session.device,
+        session, text = open_session(
+            user, proof=proof, where=where, scopes=scopes, device=device, client_id=client_id, dpop_jkt=dpop_jkt
         )
         end_oldest(user, by=Actor.of_user(user, where=where))
-    return _answer(session, user, text, proof, scopes)
+    return answer(session, user, text, proof, scopes)
 
 
-def refresh(text: str, *, where: Where, scopes: Iterable[str] | None = None, client_id: str = FIRST_PARTY) -> Tokens:
+def new_sid() -> str:
+    """A session id that nobody guesses."""
+    return secrets.base62(random.randbits(130), 22)
+
+
+def open_session(
+    user: Any,
+    *,
+    proof: Proof,
+    where: Where,
+    scopes: frozenset[str],
+    device: str = "",
+    client_id: str = FIRST_PARTY,
+    lifetime: timedelta | None = None,
+    refreshable: bool = True,
+    sid: str = "",
+    **columns: Any,
+) -> tuple[TokenSession, str]:
+    """The row of a new session, its event and its first refresh token (empty where it is not `refreshable`), in the caller's transaction.
+
+    `lifetime`: how long it lives at most (`SESSION_MAX_LIFETIME`). `columns` are further ones of the row: `audience`, `dpop_jkt`, `actor`,
+    `issued_via`. The caller asks `ring.ready()` before it writes anything, and keeps the bound of sessions.
+    """
+    longest = access_settings.SESSION_MAX_LIFETIME
+    session = TokenSession.objects.create(
+        sid=sid or new_sid(),
+        user=user,
+        client_id=client_id,
+        scope=scopes,
+        amr=" ".join(proof.amr),
+        acr=proof.acr,
+        auth_time=proof.auth_time,
+        password_mark=password_mark(user),
+        device="".join(filter(str.isprintable, device))[:150],
+        created_from=where.address,
+        expires_at=timezone.now() + (longest if lifetime is None else min(lifetime, longest)),
+        **columns,
+    )
+    text = refreshing.add(session, generation=1) if refreshable else ""
+    by = Actor.of_user(user, where=where)
+    facts = {"scope": dump(scopes), "amr": session.amr, "device": session.device}
+    if client_id != FIRST_PARTY:
+        facts["client"] = client_id
+    changed(Action.SESSION_BEGUN, session, by=by, **facts)
+    return session, text
+
+
+def refresh(
+    text: str,
+    *,
+    where: Where,
+    scopes: Iterable[str] | None = None,
+    client_id: str = FIRST_PARTY,
+    dpop_jkt: str = "",
+) -> Tokens:
     """A new pair for a refresh token, which is used up. Scopes may be narrowed for the access token, never widened (RFC 6749 section 6).
 
     A token that was used before ends its whole session, unless it comes again within `REFRESH_GRACE` from a client that lost the answer:
     then the pair that the client did not get is replaced by another one. Raises `InvalidGrant`; the true cause goes into the event.
+
+    `dpop_jkt`: the key that the request proved to hold (`authn.possession.bound_key`). It must be the session's, where that is bound to
+    one; the new access token is bound to it in any case.
     """
     token, problem = refreshing.find(text)
     if token is None or problem is not None:
         if problem is not Reason.MALFORMED:
             _refused(problem or Reason.UNKNOWN, None if token is None else token.session, where)
         raise InvalidGrant("invalid_grant")
-    return refresh_with(token, where=where, scopes=scopes, client_id=client_id)
+    return refresh_with(token, where=where, scopes=scopes, client_id=client_id, dpop_jkt=dpop_jkt)
 
 
 def refresh_with(
-    token: RefreshToken, *, where: Where, scopes: Iterable[str] | None = None, client_id: str = FIRST_PARTY
+    token: RefreshToken,
+    *,
+    where: Where,
+    scopes: Iterable[str] | None = None,
+    client_id: str = FIRST_PARTY,
+    lifetime: timedelta | None = None,
+    audience: str = "",
+    dpop_jkt: str = "",
 ) -> Tokens:
-    """As `refresh`, for a token whose text the caller has verified."""
+    """As `refresh`, for a token whose text the caller has verified.
+
+    `lifetime`: how long the access token lives at most. `audience`: for which of the session's resources alone it is; the caller has
+    checked that it is among them.
+    """
     session = token.session
     now = timezone.now()
     reason = _dead(session, token, client_id, now)
+    if reason is None and session.dpop_jkt and session.dpop_jkt != dpop_jkt:
+        reason = Reason.OTHER_KEY if dpop_jkt else Reason.PROOF_MISSING
     if reason is not None:
         _refused(reason, session, where)
         raise InvalidGrant("invalid_grant")
@@ -145,11 +206,11 @@ def refresh_with(
     if is_outdated(session.password_mark, session.user.password):
         mark_anew({session.pk: session.password_mark}, session.user)
     proof = Proof(tuple(session.amr.split()), session.acr, session.auth_time)
-    return _answer(session, session.user, new, proof, narrowed)
+    return answer(session, session.user, new, proof, narrowed, lifetime=lifetime, audience=audience, dpop_jkt=dpop_jkt)
 
 
-def step_up(sid: str, proof: Proof, scopes: frozenset[str], *, where: Where) -> tuple[str, int, str]:
-    """A new access token of a running session whose user has proven more, or anew: token, seconds, scope.
+def step_up(sid: str, proof: Proof, scopes: frozenset[str], *, where: Where) -> tuple[str, int, str, bool]:
+    """A new access token of a running session whose user has proven more, or anew: token, seconds, scope, whether it is bound to a key.
 
     The session is raised with it, so that a refresh keeps what was proven; it is never lowered. Raises `InvalidGrant` when it has ended.
     """
@@ -165,7 +226,8 @@ def step_up(sid: str, proof: Proof, scopes: frozenset[str], *, where: Where) -> 
         changed(Action.SESSION_STEPPED_UP, session, by=by, amr=" ".join(proof.amr), acr=proof.acr)
     lifetime = min(access_settings.ACCESS_TOKEN_LIFETIME, session.expires_at - timezone.now())
     scope = dump(scopes)
-    return access_token(session, session.user, proof, scope, lifetime), int(lifetime.total_seconds()), scope
+    token = access_token(session, session.user, proof, scope, lifetime)
+    return token, int(lifetime.total_seconds()), scope, bool(session.dpop_jkt)
 
 
 def _narrowed(granted: frozenset[str], wanted: Iterable[str] | None) -> frozenset[str]:
@@ -173,7 +235,7 @@ def _narrowed(granted: frozenset[str], wanted: Iterable[str] | None) -> frozense
     if wanted is None:
         return granted
     narrowed = frozenset(wanted)
-    unknown = [name for name in narrowed if not core_scopes.registry.knows(name)]
+    unknown = [name for name in narrowed - granted if not core_scopes.registry.knows(name)]
     if unknown or core_scopes.registry.expand(narrowed) - core_scopes.registry.expand(granted):
         raise InvalidGrant("invalid_scope", "A refresh can narrow the scopes of the session, not widen them.")
     return narrowed
@@ -228,19 +290,53 @@ def session_of_refresh_token(text: str) -> tuple[TokenSession, datetime] | None:
     return session, min(session.expires_at, idle_end(token))
 
 
-def _answer(session: TokenSession, user: Any, refresh_token: str, proof: Proof, scopes: frozenset[str]) -> Tokens:
-    lifetime = min(access_settings.ACCESS_TOKEN_LIFETIME, session.expires_at - timezone.now())
+def answer(
+    session: TokenSession,
+    user: Any,
+    refresh_token: str,
+    proof: Proof,
+    scopes: frozenset[str],
+    *,
+    lifetime: timedelta | None = None,
+    audience: str = "",
+    dpop_jkt: str = "",
+) -> Tokens:
+    """The tokens of a session that is stored: an access token is signed, nothing is written.
+
+    `dpop_jkt`: the key that the access token is bound to, where it is not the session's: that of a confidential client, whose refresh
+    tokens are bound to the client itself (RFC 9449 section 5).
+    """
+    longest: timedelta = access_settings.ACCESS_TOKEN_LIFETIME
+    lives = min(longest if lifetime is None else min(lifetime, longest), session.expires_at - timezone.now())
     scope = dump(scopes)
-    token = access_token(session, user, proof, scope, lifetime)
-    return Tokens(session, token, refresh_token, int(lifetime.total_seconds()), scope)
+    jkt = session.dpop_jkt or dpop_jkt
+    token = access_token(session, user, proof, scope, lives, audience=audience, dpop_jkt=jkt)
+    return Tokens(session, token, refresh_token, int(lives.total_seconds()), scope, jkt)
 
 
-def access_token(session: TokenSession, user: Any, proof: Proof, scope: str, lifetime: timedelta) -> str:
+def audience_of(words: str) -> str | list[str]:
+    """The claim `aud` (RFC 7519 section 4.1.3) for a session's audience; empty is this API."""
+    named = words.split()
+    if not named:
+        return access_settings.AUDIENCE
+    return named[0] if len(named) == 1 else named
+
+
+def access_token(
+    session: TokenSession,
+    user: Any,
+    proof: Proof,
+    scope: str,
+    lifetime: timedelta,
+    *,
+    audience: str = "",
+    dpop_jkt: str = "",
+) -> str:
     """An RFC 9068 access token of the session. `proof` may be fresher and stronger than the session's (step-up)."""
     now = int(timezone.now().timestamp())
-    claims = {
+    claims: dict[str, Any] = {
         "iss": access_settings.ISSUER,
-        "aud": access_settings.AUDIENCE,
+        "aud": audience_of(audience or session.audience),
         "sub": str(user.pk),
         "client_id": session.client_id,
         "iat": now,
@@ -253,6 +349,11 @@ def access_token(session: TokenSession, user: Any, proof: Proof, scope: str, lif
         "amr": list(proof.amr),
         "acr": proof.acr,
     }
+    jkt = session.dpop_jkt or dpop_jkt
+    if jkt:
+        claims["cnf"] = {"jkt": jkt}
+    if session.actor:
+        claims["act"] = session.actor
     return ring.sign(claims, typ=ACCESS_TOKEN_TYPE)
 
 

@@ -14,6 +14,7 @@ from rest_framework.response import Response
 from ..authentication import AccessAuthentication
 from ..authn import responses
 from ..authn.client import where_of
+from ..authn.possession import bound_key, nonce_headers
 from ..conf import access_settings
 from ..core.requirement import AUTHENTICATED, HasScope
 from ..events.source import Actor
@@ -42,8 +43,10 @@ class RefreshView(TokenEndpoint):
                 return no_token("refresh_token")
             if cookies.csrf_problem(request._request):
                 return csrf_failed()
+        jkt = bound_key(request)
         try:
-            tokens = service.refresh(text, where=where_of(request), scopes=serializer.validated_data.get("scope"))
+            scopes = serializer.validated_data.get("scope")
+            tokens = service.refresh(text, where=where_of(request), scopes=scopes, dpop_jkt=jkt)
         except InvalidGrant as error:
             response = refusal(error.code, str(error), status.HTTP_400_BAD_REQUEST)
             if by_cookie and error.code == "invalid_grant":
@@ -160,7 +163,7 @@ def answer_with(tokens: service.Tokens, request: Request, *, cookie: bool) -> Re
     """RFC 6749 section 5.1, with the refresh token in the body or in the cookie."""
     data: dict[str, Any] = {
         "access_token": tokens.access_token,
-        "token_type": "Bearer",
+        "token_type": tokens.token_type,
         "expires_in": tokens.expires_in,
         "refresh_token": tokens.refresh_token,
         "scope": tokens.scope,
@@ -168,7 +171,7 @@ def answer_with(tokens: service.Tokens, request: Request, *, cookie: bool) -> Re
     if cookie:
         del data["refresh_token"]
         data["csrf_token"] = cookies.csrf_token(request._request)
-    response = Response(TokensSerializer(data).data)
+    response = Response(TokensSerializer(data).data, headers=nonce_headers() if tokens.dpop_jkt else None)
     if cookie:
         left = min(access_settings.REFRESH_TOKEN_LIFETIME, tokens.session.expires_at - timezone.now())
         cookies.put(response, tokens.refresh_token, int(left.total_seconds()))

@@ -1,6 +1,7 @@
 """Settings of the example project: a bookshop's API.
 
 From the environment: DEBUG (1), SECRET_KEY, PEPPERS (comma-separated, the newest first), ALLOWED_HOSTS (comma-separated),
+ISSUER (the address of the site; http://127.0.0.1:PORT without it, PORT is 8000 without one),
 DATABASE_URL (SQLite without it), REDIS_URL (a cache in the process's memory without it).
 """
 
@@ -35,6 +36,7 @@ INSTALLED_APPS = [
     "django_otp.plugins.otp_static",
     "django_otp_webauthn",
     "django_apiaccess",
+    "django_apiaccess.contrib.oauth",
     "shop",
 ]
 
@@ -61,8 +63,14 @@ REST_FRAMEWORK = {
     "PAGE_SIZE": 50,
 }
 
+# Where this site is for its clients: the `iss` of its tokens, and what OAuth clients find its endpoints by.
+PORT = os.environ.get("PORT") or "8000"
+ISSUER = os.environ.get("ISSUER") or f"http://127.0.0.1:{PORT}"
+
 API_ACCESS: dict[str, Any] = {
     "PEPPERS": PEPPERS.split(","),
+    "ISSUER": ISSUER,
+    "AUDIENCE": f"{ISSUER}/api/",
     "MFA": {
         "NAME": "Bookshop",
         # Staff must add a second factor, and have two weeks for it. MFA_GRACE=0s: at the next log-in.

@@ -32,12 +32,19 @@ from tests.mfa.stored import passkey_of
 from tests.testapp.models import Document, Parcel
 
 NOTHING = {
+    "authorization codes": 0,
+    "device codes": 0,
+    "pushed requests": 0,
+    "client assertions": 0,
+    "client secrets": 0,
+    "consents": 0,
     "secrets": 0,
     "keys": 0,
     "grants": 0,
     "grants on missing objects": 0,
     "rate counters": 0,
     "failure counters": 0,
+    "used proofs": 0,
     "sessions": 0,
     "refresh tokens": 0,
     "mfa challenges": 0,

@@ -81,7 +81,7 @@ def test_any_data_reads_the_same(rows, member_of, name, times, flags):
 
     row = load("a1")
     plain = key_query("a1").get()
-    assert tuple(row[:17]) + row.principal_values == tuple(plain)
+    assert tuple(row[:18]) + row.principal_values == tuple(plain)
     assert (row.key_id, row.name, row.scopes, row.networks) == (
         key.pk,
         name,

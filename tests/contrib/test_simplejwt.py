@@ -151,6 +151,12 @@ class TestWireFormat:
 
 
 class TestOldAccessTokens:
+    def test_it_opens_nothing_where_tokens_must_be_bound_to_a_key(self, ann, settings):
+        token = make(ann)
+        assert read(token).status_code == 200
+        settings.API_ACCESS = {**settings.API_ACCESS, "DPOP": {"REQUIRED": True}}
+        assert read(token).status_code == 401
+
     def test_it_opens_what_its_user_holds_and_nothing_else(self, ann):
         token = make(ann)
         assert read(token).status_code == 200

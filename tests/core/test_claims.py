@@ -89,7 +89,7 @@ def test_only_the_expected_typ_passes(typ):
     assert not passes(typ=typ)
 
 
-@pytest.mark.parametrize("name", ["nonce", "at_hash", "c_hash", "s_hash", "events", "cnf"])
+@pytest.mark.parametrize("name", ["nonce", "at_hash", "c_hash", "s_hash", "events"])
 @pytest.mark.parametrize("value", ["x", "", None, {}, 0])
 def test_a_claim_that_only_other_tokens_have_is_refused_whatever_it_says(name, value):
     assert not passes(**{name: value})

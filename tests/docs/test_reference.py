@@ -85,6 +85,8 @@ OF_TOKEN_ENDPOINTS = {
     (400, "invalid_request"),
     (400, "invalid_grant"),
     (400, "invalid_scope"),
+    (400, "invalid_dpop_proof"),
+    (400, "use_dpop_nonce"),
     (403, "mfa_required"),
     (404, "not_found"),
     (405, "method_not_allowed"),
@@ -92,7 +94,7 @@ OF_TOKEN_ENDPOINTS = {
     (415, "unsupported_media_type"),
     (429, "too_many_failures"),
 }
-"""Seen to be answered in tests/tokens/test_views.py."""
+"""Seen to be answered in tests/tokens/test_views.py and test_dpop.py."""
 
 
 def test_the_endpoints_page_has_every_error_with_its_status() -> None:
@@ -110,6 +112,7 @@ def test_the_endpoints_page_has_every_error_with_its_status() -> None:
             (Reason.MFA_TOO_OLD, ()),
         )
     ]
+    answers += [responses.for_credential(reason) for reason in (Reason.BAD_PROOF, Reason.NONCE_MISSING)]
     rate_limited: Any = RateLimited(1, "text").detail
     real = {(answer.status, answer.code) for answer in answers}
     real |= {

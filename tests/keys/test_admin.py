@@ -232,6 +232,12 @@ class TestPermissions:
         assert "docs:read" in page
         assert "revoke_selected" not in text_of(client.get(url("apikey")))
 
+    def test_the_page_of_a_bound_key_names_the_public_key_and_that_of_another_none(self, client, root, ann, make_key):
+        jkt = "A" * 43
+        for issued in (make_key(ann, "docs:read", dpop_jkt=jkt), make_key(ann, "docs:read")):
+            page = text_of(client.get(url("apikey", "change", issued.key.pk)))
+            assert (jkt in page) is ("DPoP" in page) is bool(issued.key.dpop_jkt)
+
     def test_nobody_deletes_a_key_on_its_own_page(self, client, root, ann, make_key):
         key = make_key(ann, "docs:read").key
         assert client.post(url("apikey", "delete", key.pk), {"post": "yes"}).status_code == 403

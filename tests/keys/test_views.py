@@ -80,6 +80,7 @@ def test_the_shape_of_a_key(session):
         "networks": ["10.0.0.1", "10.0.0.2"],
         "origins": ["https://a.example"],
         "rate": "5/min",
+        "dpop_jkt": "",
         "status": "active",
         "revoked_at": None,
         "last_used_at": None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,6 +10,7 @@ from django.utils import timezone
 
 from django_apiaccess.core import secrets
 from django_apiaccess.models import APIKey, Event, Grant, ServiceAccount
+from tests.tokens.proofs import Holder
 
 
 @pytest.fixture
@@ -60,6 +62,36 @@ class TestServiceAccount:
 
 
 class TestAPIKey:
+    def test_it_is_bound_to_a_public_key_given_as_json_as_a_file_or_by_its_thumbprint(self, run, ann, tmp_path):
+        holder = Holder()
+        text = json.dumps(holder.public)
+        (tmp_path / "till.jwk").write_text(text)
+        for option in (
+            ["--dpop-jwk", text],
+            ["--dpop-jwk", str(tmp_path / "till.jwk")],
+            ["--dpop-thumbprint", holder.jkt],
+        ):
+            made = run(
+                "create_api_key", "--user", "ann", "--name", "till", "--scope", "docs:read", *option, "--format", "json"
+            )
+            assert made.json["dpop_jkt"] == APIKey.objects.get(pk=made.json["id"]).dpop_jkt == holder.jkt
+            assert "DPoP" in made.err
+            assert holder.get(made.json["key"]).status_code == 200
+        listed = run("list_api_keys", "--format", "json").json
+        assert {row["dpop_jkt"] for row in listed} == {holder.jkt}
+
+    @pytest.mark.parametrize(
+        ("option", "said"),
+        [
+            (["--dpop-thumbprint", "short"], "43 characters"),
+            (["--dpop-jwk", "/nowhere/key.jwk"], "cannot be read"),
+            (["--dpop-jwk", "{}"], "kty must be"),
+        ],
+    )
+    def test_what_is_no_public_key_makes_no_key(self, refused, ann, option, said):
+        assert said in refused("create_api_key", "--user", "ann", "--name", "x", "--scope", "docs:read", *option)
+        assert not APIKey.objects.exists()
+
     def test_json_has_the_promised_names(self, run, ann):
         made = run("create_api_key", "--user", "ann", "--name", "ci", "--scope", "docs:read", "--format", "json").json
         key = APIKey.objects.get()

@@ -39,7 +39,7 @@ def test_unless_it_is_enabled_a_basic_credential_is_none_of_ours(ann, hashes, dj
     with django_assert_num_queries(0):
         response = basic_get(b"ann:secret")
     assert code(response) == (401, "not_authenticated")
-    assert [scheme for scheme, _parameters in schemes(response)] == ["api-key", "bearer"]
+    assert [scheme for scheme, _parameters in schemes(response)] == ["api-key", "bearer", "dpop"]
     assert hashes == []
 
 

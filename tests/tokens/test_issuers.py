@@ -24,6 +24,8 @@ from django_apiaccess.tokens.trusted import TrustedIssuer
 
 from .forging import GONE, b64, hmac_signed
 from .identity_provider import AUDIENCE, EC, ED, OTHER_RSA, RSA, Provider, issue
+from .people import bearer
+from .proofs import Holder
 
 pytestmark = pytest.mark.django_db
 
@@ -299,6 +301,26 @@ def test_claims_that_are_not_those_of_an_access_token_for_us_are_refused(provide
         changes = {"iss": f"{provider.issuer}/"}
     claims = {name: value for name, value in {**provider.keycloak(), **changes}.items() if value is not GONE}
     is_refused(issue(claims))
+
+
+@pytest.mark.parametrize("changes", [{}, {"typ": "DPoP"}], ids=["as-a-bearer-token-says", "as-keycloak-says"])
+def test_RS09_a_token_that_its_issuer_bound_to_a_key_opens_with_that_keys_proofs_alone(provider, trust, ann, changes):
+    trust(provider.entry())
+    holder = Holder()
+    token = issue({**provider.keycloak(), **changes, "cnf": {"jkt": holder.jkt}})
+    assert holder.get(token).status_code == 200
+    is_refused(token)
+    assert Holder().get(token).status_code == 401
+
+
+def test_a_token_of_another_issuer_that_is_bound_to_no_key_is_refused_where_one_is_required(
+    settings, provider, trust, ann
+):
+    trust(provider.entry())
+    token = issue(provider.keycloak())
+    assert bearer(token).get("/read-only/").status_code == 200
+    settings.API_ACCESS = {**settings.API_ACCESS, "DPOP": {"REQUIRED": True}}
+    is_refused(token)
 
 
 @pytest.mark.parametrize("typ", ["logout+jwt", "dpop+jwt", "secevent+jwt", "id+jwt", ""])

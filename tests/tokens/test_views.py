@@ -417,7 +417,7 @@ def test_who_may_not_ask_learns_nothing(ann, client, make_key, client_of):
     asked = {"token": tokens["access_token"]}
     nobody = client.post(INTROSPECT, asked)
     assert told(nobody) == (401, "not_authenticated")
-    assert [found.scheme for found in read_challenges(nobody["WWW-Authenticate"])] == ["api-key", "bearer"]
+    assert [found.scheme for found in read_challenges(nobody["WWW-Authenticate"])] == ["api-key", "bearer", "dpop"]
     for caller in (client_of(make_key(ann, "docs:read")), bearer(tokens["access_token"])):
         answer = caller.post(INTROSPECT, asked)
         assert told(answer) == (403, "insufficient_scope")

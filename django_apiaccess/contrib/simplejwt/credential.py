@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ...authn.kinds import Client, Presented
+from ...authn.possession import confirm
+from ...conf import access_settings
 from ...core import compact
 from ...core import scopes as core_scopes
 from ...core.access import Access, CredentialRef
@@ -43,6 +45,16 @@ class LegacyJWTKind:
             raise InvalidCredential(
                 Reason.REVOKED, "blacklisted", kind=KIND, credential_id=credential.id, principal_id=user.pk
             )
+        confirm(
+            presented,
+            client,
+            "",
+            kind=KIND,
+            demanded=access_settings.DPOP_REQUIRED,
+            credential_id=credential.id,
+            credential_label=credential.label,
+            principal_id=user.pk,
+        )
         policy = current_policy()
         held = held_by(user, policy=policy)
         granted = held.scopes | held.object_scopes if tokens.scopes is None else tokens.scopes

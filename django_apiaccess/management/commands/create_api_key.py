@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from ...keys import service as keys
+from ...keys.binding import thumbprint_of
 from ...keys.service import DEFAULT, Default
 from .. import arguments
 from ..arguments import words
@@ -26,6 +27,7 @@ class Command(AccessCommand):
 manage.py create_api_key --service-account warehouse --name printer --scope orders:read --expires 90d
 manage.py create_api_key --user mara --name reports --scope reports:read orders:read --network 203.0.113.0/24 --rate 100/min
 KEY=$(manage.py create_api_key --user mara --name ci --scope orders:read)
+manage.py create_api_key --user mara --name till --scope orders:read --dpop-jwk till.public.jwk
 manage.py create_api_key --user mara --name ci --scope orders:read --format json | jq -r .key
 """
 
@@ -61,6 +63,15 @@ manage.py create_api_key --user mara --name ci --scope orders:read --format json
             metavar="O",
             help="Web origin that may use it; several, or repeated.",
         )
+        bound = parser.add_mutually_exclusive_group()
+        bound.add_argument(
+            "--dpop-jwk",
+            metavar="JWK",
+            help="The public key that it is bound to, as JSON or as a file with it: without a DPoP proof of that key it opens nothing.",
+        )
+        bound.add_argument(
+            "--dpop-thumbprint", metavar="T", help="The same, by the RFC 7638 thumbprint of the public key."
+        )
         parser.add_argument("--rate", default="", metavar="RATE", help="How often it may be used, as 100/min.")
 
     def run(self, options: dict[str, Any]) -> None:
@@ -73,6 +84,7 @@ manage.py create_api_key --user mara --name ci --scope orders:read --format json
             networks=" ".join(words(options["network"])),
             origins=" ".join(words(options["origin"])),
             rate=options["rate"] or "",
+            dpop_jkt=thumbprint_of(options["dpop_jwk"]) if options["dpop_jwk"] else options["dpop_thumbprint"] or "",
         )
         key = issued.key
         row: dict[str, Any] = {
@@ -82,11 +94,13 @@ manage.py create_api_key --user mara --name ci --scope orders:read --format json
             "principal": key.principal.get_username(),
             "scopes": sorted(key.scopes),
             "expires_at": key.expires_at,
+            **({"dpop_jkt": key.dpop_jkt} if key.dpop_jkt else {}),
         }
+        bound = " It works only with a DPoP proof of the public key that it is bound to." if key.dpop_jkt else ""
         end = f"until {cell(key.expires_at)}" if key.expires_at else "without end"
         self.note(
             f"Key {key.pk}, {cell(key.name)!r} of {row['principal']}, for {' '.join(row['scopes']) or 'nothing'}, {end}. "
-            "It is shown this once: copy it now."
+            f"It is shown this once: copy it now.{bound}"
         )
         self.print_one(row, issued.text, options)
 

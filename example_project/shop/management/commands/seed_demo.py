@@ -1,6 +1,7 @@
-"""`manage.py seed_demo`: books, orders, roles, people and one API key each."""
+"""`manage.py seed_demo`: books, orders, roles, people and one API key each, and two OAuth clients."""
 
 import json
+from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -9,6 +10,8 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import transaction
 from django.utils.crypto import salted_hmac
 
+from django_apiaccess.contrib.oauth import client_secrets, clients
+from django_apiaccess.contrib.oauth.models import OAuthClient
 from django_apiaccess.events.source import Actor
 from django_apiaccess.keys import service as keys
 from django_apiaccess.models import APIKey, Role, ServiceAccount
@@ -42,6 +45,7 @@ ROLES: list[dict[str, Any]] = [
 ]
 PEOPLE = {"admin": None, "mara": "manager", "finn": "fulfilment", "sue": "support"}  # name: role
 SERVICE_ACCOUNT = "warehouse"
+WEB = "bookshop-web"
 KEY_NAME = "demo"
 
 
@@ -85,6 +89,7 @@ class Command(BaseCommand):
                 name: {"password": password_of(name), "key": self.new_key(user)} for name, user in users.items()
             },
             "service_accounts": {SERVICE_ACCOUNT: {"key": self.new_key(warehouse)}},
+            "oauth_clients": {WEB: self.web(users["mara"]), SERVICE_ACCOUNT: self.robot(users["mara"], warehouse)},
         }
 
     @staticmethod
@@ -121,6 +126,39 @@ class Command(BaseCommand):
         self.give(account.user, "fulfilment")
         return account.user
 
+    def web(self, owner: User) -> dict[str, str]:
+        """A public client: an app on a person's machine, or a page's script. It has no secret."""
+        client = OAuthClient.objects.filter(name=WEB).first()
+        if client is None:
+            client = clients.create(
+                by=self.by,
+                name=WEB,
+                description="Orders and reports of the bookshop",
+                owner=owner,
+                auth_method="none",
+                redirect_uris=["http://127.0.0.1/callback", "http://localhost:8765/callback"],
+                grant_types=["authorization_code", "refresh_token", "device_code"],
+                scopes=["orders:read", "orders:write", "reports:read", "openid", "profile", "email", "offline_access"],
+                default_scopes=["orders:read"],
+            ).client
+        return {"client_id": client.client_id}
+
+    def robot(self, owner: User, account: User) -> dict[str, str]:
+        """A client that speaks for the warehouse's service account; with a new secret at each run, as the keys."""
+        client = OAuthClient.objects.filter(name=SERVICE_ACCOUNT).first()
+        if client is None:
+            made = clients.create(
+                by=self.by,
+                name=SERVICE_ACCOUNT,
+                owner=owner,
+                grant_types=["client_credentials"],
+                scopes=["orders:write"],
+                service_account=ServiceAccount.objects.get(user=account),
+            )
+            return {"client_id": made.client.client_id, "client_secret": made.secret}
+        text, _until = client_secrets.rotate(client, by=self.by, grace=timedelta(0), reason="seed_demo ran again")
+        return {"client_id": client.client_id, "client_secret": text}
+
     def give(self, user: User, role: str) -> None:
         """The role, on everything, for ever."""
         roles.grant(user=user, role=Role.objects.get(name=role), reason="demo", by=self.by)
@@ -140,6 +178,10 @@ class Command(BaseCommand):
             for name, made in seeded["people"].items()
         ]
         rows += [(name, "service account", "-", made["key"]) for name, made in seeded["service_accounts"].items()]
+        rows += [
+            (name, "OAuth client", made["client_id"], made.get("client_secret", "-"))
+            for name, made in seeded["oauth_clients"].items()
+        ]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         return "\n".join(
             "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows

@@ -1,0 +1,98 @@
+"""Proof of possession (RFC 9449): whether who presents a credential holds the key that it is bound to.
+
+`confirm` is for credentials of requests, `bound_key` for endpoints that give tokens.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Final
+
+from django.utils.encoding import escape_uri_path
+from django.utils.module_loading import import_string
+
+from ..conf import access_settings
+from ..core import nonces
+from ..core.dpop import Proof, ProofError, check_proof
+from ..core.reasons import Reason
+from ..exceptions import InvalidCredential, InvalidProof
+from .client import is_secure
+from .kinds import Client, Presented
+from .replays import spend
+
+SCHEME: Final = "dpop"
+SIGNATURES: Final = "django_apiaccess.tokens.dpop.verifies"
+"""What verifies a proof's signature. By name, as the credential kinds: the libraries for it stay in `tokens`."""
+
+
+def confirm(presented: Presented, client: Client, jkt: str, *, kind: str, demanded: bool = False, **whose: Any) -> None:
+    """Raise `InvalidCredential` unless the credential came as it must: bound to the key `jkt`, with that key's proof for this request
+    (RFC 9449 section 7.1); bound to none (empty), without (section 7.2).
+
+    Last of all checks: it uses the proof up. `demanded`: a credential that is bound to no key is refused too. `whose` goes into the error.
+    """
+    if presented.scheme != SCHEME:
+        if jkt:
+            raise InvalidCredential(Reason.PROOF_MISSING, "bound to a key, sent without its proof", kind=kind, **whose)
+        if demanded:
+            raise InvalidCredential(Reason.NOT_BOUND, "only tokens bound to a key are accepted", kind=kind, **whose)
+        return
+    if not jkt:
+        raise InvalidCredential(Reason.NOT_BOUND, "sent as DPoP, but bound to no key", kind=kind, **whose)
+    try:
+        proof = _checked(client.request, presented.value)
+        if proof.jkt != jkt:
+            raise InvalidCredential(Reason.OTHER_KEY, "the proof is of another key", kind=kind, **whose)
+        if not spend(proof):
+            raise ProofError("the DPoP proof was used before: make a new one, with a new jti, for each request")
+    except ProofError as error:
+        reason = Reason.NONCE_MISSING if error.code == "use_dpop_nonce" else Reason.BAD_PROOF
+        raise InvalidCredential(reason, str(error), kind=kind, **whose) from None
+
+
+def bound_key(request: Any, *, required: bool = False) -> str:
+    """The thumbprint of the key that a request for tokens proves to hold (RFC 9449 section 5); empty where it sends no proof.
+
+    Call it once in a request: the proof is used up. Raises `InvalidProof`, also for a missing proof where it is `required` or the setting
+    `DPOP["REQUIRED"]` says so.
+    """
+    http = getattr(request, "_request", request)
+    if "HTTP_DPOP" not in http.META and not (required or access_settings.DPOP_REQUIRED):
+        return ""
+    try:
+        proof = _checked(http, None)
+        if not spend(proof):
+            raise ProofError("the DPoP proof was used before: make a new one, with a new jti, for each request")
+    except ProofError as error:
+        raise InvalidProof(str(error), error.code, nonce_headers()) from None
+    return proof.jkt
+
+
+def nonce_headers() -> dict[str, str]:
+    """`DPoP-Nonce` with the present nonce, for every answer to a request with a proof; nothing where no nonce is demanded."""
+    return {"DPoP-Nonce": nonces.make(access_settings.PEPPERS, time.time())} if access_settings.DPOP_NONCE else {}
+
+
+def _checked(http: Any, access_token: str | None) -> Proof:
+    """The proof of the request, right but perhaps not new. Raises `ProofError`."""
+    text = http.META.get("HTTP_DPOP")
+    if text is None:
+        raise ProofError("the header DPoP with the proof is missing")
+    now = time.time()
+    return check_proof(
+        text,
+        method=http.method,
+        url=external_url(http),
+        access_token=access_token,
+        now=now,
+        leeway=access_settings.DPOP_LEEWAY,
+        verifies=import_string(SIGNATURES),
+        nonce_accepted=(lambda nonce: nonces.accepted(nonce, access_settings.PEPPERS, now))
+        if access_settings.DPOP_NONCE
+        else None,
+    )
+
+
+def external_url(http: Any) -> str:
+    """The URL of the request as its client knows it, without the query: https also where TLS ended at one of `TRUSTED_PROXIES`."""
+    return f"{'https' if is_secure(http) else 'http'}://{http.get_host()}{escape_uri_path(http.path)}"

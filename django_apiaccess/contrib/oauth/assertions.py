@@ -1,0 +1,86 @@
+"""A client that proves itself by a signed assertion (`private_key_jwt`: RFC 7523 section 3, OpenID Connect Core section 9)."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Collection
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from django.db import IntegrityError, transaction
+
+from ...core import compact
+from ...core.claims import check_audience, number
+from ...core.compact import CompactToken, TokenFormatError
+from ...core.reasons import Reason
+from . import public_keys
+from .models import ClientAssertion, OAuthClient
+
+ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+LONGEST: Final = timedelta(minutes=5)
+LEEWAY: Final = timedelta(seconds=30)
+MAX_JTI: Final = 255
+TYPES: Final = frozenset({"", "jwt", "client-authentication+jwt"})
+
+
+def client_id_of(text: str) -> str:
+    """The client that an assertion claims to be of, unverified; empty where it says none."""
+    try:
+        token = compact.parse(text)
+    except TokenFormatError:
+        return ""
+    subject = token.claims.get("sub")
+    return subject if isinstance(subject, str) and subject == token.claims.get("iss") else ""
+
+
+def check(client: OAuthClient, text: str, audiences: Collection[str]) -> Reason | None:
+    """Why the assertion does not prove that it comes from the client; None: it does, and is used up.
+
+    `audiences`: how this server may be named, its issuer and the endpoint.
+    """
+    try:
+        token = compact.parse(text)
+        key = public_keys.find(client, token.key_id, token.algorithm)
+        if key is None:
+            return Reason.UNKNOWN_KEY
+        if not key.verifies(token):
+            return Reason.BAD_SIGNATURE
+        expires = _checked(token, client.client_id, audiences, time.time())
+    except TokenFormatError:
+        return Reason.BAD_CLAIMS
+    return None if _first_use(client, str(token.claims["jti"]), expires) else Reason.REPLAYED
+
+
+def _checked(token: CompactToken, client_id: str, audiences: Collection[str], now: float) -> float:
+    """The end of an assertion whose claims are right; `TokenFormatError` says what is wrong."""
+    claims: dict[str, Any] = token.claims
+    if token.typ not in TYPES:
+        raise TokenFormatError("typ is not that of an assertion")
+    if claims.get("iss") != client_id or claims.get("sub") != client_id:
+        raise TokenFormatError("iss and sub must both be the client")
+    check_audience(claims.get("aud"), audiences)
+    exp, iat, nbf = number(claims, "exp"), number(claims, "iat"), number(claims, "nbf")
+    leeway, longest = LEEWAY.total_seconds(), LONGEST.total_seconds()
+    if exp is None or now >= exp + leeway:
+        raise TokenFormatError("expired")
+    if exp > now + longest + leeway:
+        raise TokenFormatError("exp is too far away")
+    if (nbf is not None and now < nbf - leeway) or (iat is not None and iat > now + leeway):
+        raise TokenFormatError("not valid yet")
+    jti = claims.get("jti")
+    if not isinstance(jti, str) or not 0 < len(jti) <= MAX_JTI:
+        raise TokenFormatError("jti is missing or too long")
+    return exp
+
+
+def _first_use(client: OAuthClient, jti: str, expires: float) -> bool:
+    """Remember the `jti` until the assertion is dead by the clock: the unique row is the test, for any number of workers."""
+    digest = hashlib.sha256(jti.encode("utf-8", "surrogatepass")).hexdigest()
+    until = datetime.fromtimestamp(expires, UTC) + 2 * LEEWAY
+    try:
+        with transaction.atomic():
+            ClientAssertion.objects.create(client=client, digest=digest, expires_at=until)
+    except IntegrityError:
+        return False
+    return True

@@ -1,0 +1,92 @@
+"""The secrets of clients: 256 bits, stored as keyed digests, replaced with an overlap."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from ...conf import access_settings
+from ...core import digests, secrets
+from ...core.reasons import Reason
+from ...events.record import changed
+from ...events.source import Actor
+from ...events.tags import Action
+from ...exceptions import Conflict, InvalidChange
+from .models import ClientSecret, OAuthClient
+
+PREFIX: Final = "cs"
+MAX_LENGTH: Final = 512
+RIGHT: Final = frozenset({digests.Verdict.MATCH, digests.Verdict.MATCH_OUTDATED})
+RELATED: Final = "client__service_account__user"
+
+
+def foreign_id(package: str, client_id: str) -> str:
+    """The public id of a secret that another package made: it is found by its client, its text has no id of its own."""
+    return f"{package}:{client_id}"
+
+
+FOREIGN_PACKAGES: Final = ("dot",)
+"""Packages whose secrets may have been taken over; their digests are verified by `core.digests.FOREIGN`."""
+
+
+def add(client: OAuthClient) -> str:
+    """Give the client a secret, or the next one after the present one was retired. Its text is stored nowhere."""
+    made = secrets.make_key(PREFIX)
+    digest = digests.make(made.text, access_settings.PEPPERS)
+    ClientSecret.objects.create(client=client, public_id=made.id, digest=digest)
+    return made.text
+
+
+def check(client_id: str, text: str) -> tuple[OAuthClient | None, Reason | None]:
+    """The client whose secret this is, with its service account, in one query; or why there is none. It may be inactive."""
+    if len(text) > MAX_LENGTH or len(client_id) > 100 or "\0" in client_id + text:
+        return None, Reason.MALFORMED
+    key = secrets.split(text, PREFIX)
+    ids = [key.id] if key is not None else [foreign_id(package, client_id) for package in FOREIGN_PACKAGES]
+    found = ClientSecret.objects.usable().select_related(RELATED).filter(public_id__in=ids, client__client_id=client_id)
+    secret = found.first()
+    if secret is None:
+        digests.verify_nothing(text, access_settings.PEPPERS)
+        return None, Reason.UNKNOWN
+    verdict = digests.verify(text, secret.digest, access_settings.PEPPERS)
+    if verdict not in RIGHT:
+        return None, Reason.WRONG_SECRET
+    if verdict is digests.Verdict.MATCH_OUTDATED:
+        _renew(secret, text)
+    return secret.client, None
+
+
+def _renew(secret: ClientSecret, text: str) -> None:
+    """Digest it under the newest pepper, and in our format. Of two requests at once one does."""
+    new = digests.make(text, access_settings.PEPPERS)
+    with transaction.atomic():
+        same = ClientSecret.objects.filter(pk=secret.pk, digest=secret.digest)
+        if same.update(digest=new) and not digests.is_native(secret.digest):
+            changed(Action.OAUTH_SECRET_UPGRADED, secret.client, by=Actor.system())
+
+
+def rotate(client: OAuthClient, *, by: Actor, grace: timedelta | None = None, reason: str = "") -> tuple[str, datetime]:
+    """A new secret; the old ones open for `grace` more (None: `KEY_ROTATION_GRACE`; 0: they end now). The text, and until when.
+
+    Of two rotations at once one succeeds, the other raises `Conflict` and changes nothing.
+    """
+    if client.auth_method not in {OAuthClient.AuthMethod.BASIC, OAuthClient.AuthMethod.POST}:
+        raise InvalidChange(f"{client.name} has no secret: it authenticates by {client.auth_method}.")
+    now = timezone.now()
+    until = now + (access_settings.KEY_ROTATION_GRACE if grace is None else grace)
+    secrets_of = ClientSecret.objects.filter(client=client)
+    current = secrets_of.filter(retired_at=None).values_list("pk", flat=True).first()
+    with transaction.atomic():
+        if current is not None and not secrets_of.filter(pk=current, retired_at=None).update(retired_at=now):
+            raise Conflict(
+                "Somebody else rotated this secret at the same moment. Nothing was done; use theirs or rotate again."
+            )
+        olds = secrets_of.filter(retired_at__isnull=False)
+        olds.filter(Q(expires_at=None) | Q(expires_at__gt=until)).update(expires_at=until)
+        text = add(client)
+        changed(Action.OAUTH_SECRET_ROTATED, client, by=by, reason=reason, old_secret_valid_until=until.isoformat())
+    return text, until

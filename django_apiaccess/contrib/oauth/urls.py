@@ -1,0 +1,29 @@
+"""`path("oauth/", include("django_apiaccess.contrib.oauth.urls"))`."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from .authorize import AuthorizeView
+from .connected import ConnectedView
+from .device_page import DeviceView
+from .userinfo import UserInfoView
+from .views import (
+    DeviceAuthorizationEndpoint,
+    IntrospectEndpoint,
+    PushedRequestEndpoint,
+    RevokeEndpoint,
+    TokenEndpoint,
+)
+
+urlpatterns = [
+    path("authorize/", AuthorizeView.as_view(), name="apiaccess-oauth-authorize"),
+    path("token/", TokenEndpoint.as_view(), name="apiaccess-oauth-token"),
+    path("revoke/", RevokeEndpoint.as_view(), name="apiaccess-oauth-revoke"),
+    path("introspect/", IntrospectEndpoint.as_view(), name="apiaccess-oauth-introspect"),
+    path("par/", PushedRequestEndpoint.as_view(), name="apiaccess-oauth-par"),
+    path("device_authorization/", DeviceAuthorizationEndpoint.as_view(), name="apiaccess-oauth-device-authorization"),
+    path("device/", DeviceView.as_view(), name="apiaccess-oauth-device"),
+    path("userinfo/", UserInfoView.as_view(), name="apiaccess-oauth-userinfo"),
+    path("connected/", ConnectedView.as_view(), name="apiaccess-oauth-connected"),
+]

@@ -91,6 +91,10 @@ class CheckId(StrEnum):
     UNKNOWN_REQUIRED_ROLE = "apiaccess.W057"
     PLAIN_SEEDS = "apiaccess.W058"
     SEEDS_IN_ADMIN = "apiaccess.W059"
+    # -- pages
+    NO_SECOND_FACTOR_MIDDLEWARE = "apiaccess.W060"
+    MIDDLEWARE_MISPLACED = "apiaccess.W061"
+    PAGES_NOT_ROUTED = "apiaccess.W062"
     # -- the checks themselves
     CHECK_FAILED = "apiaccess.W099"
 

@@ -99,6 +99,10 @@ class CheckId(StrEnum):
     # -- being an authorization server
     NO_AUTHLIB = "apiaccess.E070"
     BAD_OAUTH_ISSUER = "apiaccess.E071"
+    # -- pages
+    NO_SECOND_FACTOR_MIDDLEWARE = "apiaccess.W060"
+    MIDDLEWARE_MISPLACED = "apiaccess.W061"
+    PAGES_NOT_ROUTED = "apiaccess.W062"
     # -- the checks themselves
     CHECK_FAILED = "apiaccess.W099"
 

@@ -19,6 +19,7 @@ from .contrib.simplejwt import checks as simplejwt
 from .keys import checks as keys
 from .mfa import checks as mfa
 from .mfa import checks_of_rows as mfa_rows
+from .pages import checks as pages
 from .roles import checks as roles
 from .sms import checks as sms
 from .tokens import checks as tokens
@@ -31,6 +32,7 @@ CHECKS: tuple[Check, ...] = (
     *tokens.CHECKS,
     *sms.CHECKS,
     *mfa.CHECKS,
+    *pages.CHECKS,
     *simplejwt.CHECKS,
     *oauth.CHECKS,
     *dot.CHECKS,

@@ -92,6 +92,7 @@ class SecondFactorMiddleware:
 def guard(request: HttpRequest) -> None:
     """Make `request.user` nobody for a pending session, when it is asked for; `request.apiaccess_pending_user` is who it would be."""
     if settings.SESSION_COOKIE_NAME not in request.COOKIES:
+        request.apiaccess_pending_user = None  # type: ignore[attr-defined]
         return
     inner, inner_later = request.user, getattr(request, "auser", None)
 

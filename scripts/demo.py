@@ -84,6 +84,11 @@ def first_id(url: str, key: str) -> int:
         return int(json.load(response)["results"][0]["id"])
 
 
+def at_localhost(base: str) -> str:
+    """The same server by its name: passkeys belong to a name, never to an address."""
+    return base.replace(HOST, "localhost")
+
+
 def guide(base: str, seeded: dict[str, dict[str, dict[str, str]]]) -> str:
     """What to try, with this run's keys."""
     key = {name: made["key"] for group in seeded.values() for name, made in group.items()}
@@ -123,6 +128,8 @@ def guide(base: str, seeded: dict[str, dict[str, dict[str, str]]]) -> str:
         f"\nThe bookshop answers at {base}/ - stop it with Ctrl-C. Keys of earlier runs have ended.\n"
         f"Paste any of these into another terminal:\n\n{text}\n"
         f"Admin {base}/admin/ and OpenAPI {base}/api/docs/ - passwords of this demo:\n" + "\n".join(people) + "\n"
+        f"Second factors (app, phone, passkey, recovery codes): log in at {at_localhost(base)}/access/security/.\n"
+        "Passkeys work at localhost, not at 127.0.0.1; text messages are printed here, below.\n"
     )
 
 

@@ -7,7 +7,7 @@ import pytest
 from django.conf import settings
 from django.core.checks import run_checks
 from django.test import override_settings
-from django.urls import path
+from django.urls import include, path
 from rest_framework.views import APIView
 
 from django_apiaccess.authentication import AccessAuthentication
@@ -42,6 +42,7 @@ def urls():
         module.urlpatterns = [
             route if hasattr(route, "pattern") else path(f"view{place}/", route) for place, route in enumerate(routes)
         ]
+        module.urlpatterns.append(path("security/", include("django_apiaccess.pages.urls")))
         sys.modules[name] = module
         override = override_settings(ROOT_URLCONF=name)
         override.enable()

@@ -222,7 +222,8 @@ def modules(*arguments: str) -> set[str]:
 
 def test_keys_alone_import_nothing_heavy():
     """A process that only checks keys imports, beyond Django, DRF and django-otp's models, this package and small parts of the standard
-    library."""
+    library.
+    """
     edge = [f"django_apiaccess.{name}" for name in ("authentication", "permissions", "throttling", "backends")]
     added = modules("django_apiaccess", *edge) - modules()
     assert added & set(HEAVY) == set()

@@ -24,8 +24,7 @@ REFUSED: Final = {
     400: "The request, the token, the code or the scope is not right; `code` says which.",
     401: "What was sent to log in is not right, or not any more.",
     403: "The transport is not safe, the CSRF proof is missing, or a second factor is asked for.",
-    404: "There is no such factor or device of yours.",
-    409: "This account must keep a second factor.",
+    409: "There is a second factor by now, or the account must keep this one.",
     429: "Too many failed attempts; `Retry-After` says how long to wait.",
 }
 

@@ -128,7 +128,7 @@ POSTS: Final[dict[str, tuple[str, str, tuple[int, ...], dict[int, Any]]]] = {
     "factor_views.TOTPConfirmView": (
         "access_mfa_totp_confirm",
         "Confirm it by a code that it shows",
-        (400, 401, 403, 429),
+        (400, 401, 403, 409, 429),
         {201: AddedSerializer},
     ),
     "factor_views.SMSView": (
@@ -140,7 +140,7 @@ POSTS: Final[dict[str, tuple[str, str, tuple[int, ...], dict[int, Any]]]] = {
     "factor_views.SMSConfirmView": (
         "access_mfa_sms_confirm",
         "Confirm it by the code that it got",
-        (400, 401, 403),
+        (400, 401, 403, 409),
         {201: AddedSerializer},
     ),
     "factor_views.WebAuthnView": (
@@ -152,7 +152,7 @@ POSTS: Final[dict[str, tuple[str, str, tuple[int, ...], dict[int, Any]]]] = {
     "factor_views.WebAuthnConfirmView": (
         "access_mfa_webauthn_confirm",
         "Store the passkey that the browser made",
-        (400, 401, 403),
+        (400, 401, 403, 409),
         {201: AddedSerializer},
     ),
 }
@@ -226,7 +226,7 @@ class MethodSchema(_Views):  # type: ignore[no-untyped-call]
     target_class = "django_apiaccess.login.factor_views.MethodView"
 
     def schemas(self) -> dict[str, Any]:
-        refused = refusals(401, 403, 404)
+        refused = refusals(400, 401, 403)
         return {
             "get": {
                 "summary": "One of my second factors",
@@ -237,7 +237,7 @@ class MethodSchema(_Views):  # type: ignore[no-untyped-call]
                 "summary": "Rename it",
                 "operation_id": "access_mfa_methods_rename",
                 "request": bodies.NameSerializer,
-                "responses": {200: bodies.FactorSerializer, **refusals(400), **refused},
+                "responses": {200: bodies.FactorSerializer, **refused},
             },
             "delete": {
                 "summary": "Remove it",
@@ -298,6 +298,6 @@ class TrustedDeviceSchema(_Views):  # type: ignore[no-untyped-call]
             "delete": {
                 "summary": "Trust one of them no more",
                 "operation_id": "access_mfa_trusted_devices_end",
-                "responses": {204: None, **refusals(401, 403, 404)},
+                "responses": {204: None, **refusals(400, 401, 403)},
             }
         }

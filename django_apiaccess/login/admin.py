@@ -20,6 +20,7 @@ from ..authn.admin import ServiceModelAdmin, actor_of
 from ..exceptions import InvalidChange
 from ..mfa import overview, policy
 from ..mfa.admin_owners import (
+    NAMES,
     FactorFilter,
     StaffFilter,
     WithFactors,
@@ -41,7 +42,7 @@ SecondFactors: Any = owner_model()
 class SecondFactorsAdmin(ReadOnly, ServiceModelAdmin):
     """Everybody who can log in, with what they have. No seed, no code and no whole phone number is ever shown."""
 
-    list_display = ("person", "staff", "factors", "recovery_codes", "last_used", "last_log_in")
+    list_display = ("person", "staff", "factors", "recovery_codes", "last_used")
     list_filter = (FactorFilter, StaffFilter)
     actions = ("reset_selected",)
     fields = ("person", "staff", "active", "wanted", "last_log_in_shown")
@@ -181,13 +182,9 @@ class SecondFactorsAdmin(ReadOnly, ServiceModelAdmin):
     def recovery_codes(self, obj: Any) -> Any:
         return obj.apiaccess_owner.recovery_codes or NOTHING
 
-    @admin.display(description=gettext_lazy("factor last used"))
+    @admin.display(description=gettext_lazy("last used"))
     def last_used(self, obj: Any) -> Any:
         return moment(obj.apiaccess_owner.last_used_at)
-
-    @admin.display(description=gettext_lazy("last log-in"))
-    def last_log_in(self, obj: Any) -> Any:
-        return moment(getattr(obj, "last_login", None), _("never"))
 
     @admin.display(description=gettext_lazy("last log-in"))
     def last_log_in_shown(self, obj: Any) -> Any:
@@ -209,5 +206,5 @@ class SecondFactorsAdmin(ReadOnly, ServiceModelAdmin):
 def described(person: Any) -> str:
     """One line that says whose factors go, and which."""
     owner = overview.owners([person.pk])[person.pk]
-    types = ", ".join(owner.types) or _("no second factor")
+    types = ", ".join(str(NAMES[kind]) for kind in owner.types) or _("no second factor")
     return f"{person.get_username()}: {types}"

@@ -63,6 +63,10 @@ class EnrolmentToken(BaseAuthentication):
         request._request.apiaccess_challenge = challenge  # type: ignore[attr-defined]
         return challenge.user, access
 
+    def authenticate_header(self, request: Request) -> str:
+        """That of every other credential. DRF asks the first authenticator for it, and without one makes a 403 of each 401."""
+        return AccessAuthentication().authenticate_header(request)
+
 
 class FactorEndpoint(TokenEndpoint):
     """What the views share: whose factors, by which actor, and one way to answer what goes wrong."""

@@ -37,7 +37,10 @@ def owner_model() -> type[Any]:
     registry = Apps()
     registry.app_configs = apps.app_configs
     user: Any = get_user_model()
-    words = {"verbose_name": gettext_lazy("second factors"), "verbose_name_plural": gettext_lazy("second factors")}
+    words = {
+        "verbose_name": gettext_lazy("person and their second factors"),
+        "verbose_name_plural": gettext_lazy("people and their second factors"),
+    }
     options = {"apps": registry, "app_label": "django_apiaccess", "proxy": True, "default_permissions": (), **words}
     made: type[Any] = type(user)("SecondFactors", (user,), {"__module__": __name__, "Meta": type("Meta", (), options)})
     return made

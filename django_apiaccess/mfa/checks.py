@@ -19,7 +19,10 @@ from . import webauthn
 from .methods import enabled_methods
 
 LOCAL: Final = "localhost"
-PASSKEYS_MISSING: Final = "pip install 'django-apiaccess[webauthn]', and add 'django_otp_webauthn' to INSTALLED_APPS; or take 'webauthn' out of METHODS."
+PASSKEYS_MISSING: Final = (
+    "pip install 'django-apiaccess[webauthn]', and add 'django_otp_webauthn' to INSTALLED_APPS; "
+    "or take 'webauthn' out of METHODS."
+)
 
 
 def check_methods() -> Iterator[CheckMessage]:

@@ -77,7 +77,7 @@ def otpauth_uri(user: Any, secret: str) -> str:
 
 def confirm_totp(user: Any, factor_id: str, code: str, *, request: Any, further: bool = False) -> FactorRef:
     """Confirm an authenticator app by a code of it. Raises `NoSuchMethod`, `WrongCode`, `TooManyFailures` or `FactorExists`."""
-    device = TOTPFactor.objects.filter(user=user, uid=factor_id, confirmed=False).first()
+    device = TOTPFactor.objects.filter(user=user, uid=_id(factor_id), confirmed=False).first()
     if device is None or device.created_at < timezone.now() - LIFETIME:
         raise NoSuchMethod("There is no such authenticator app to confirm. Begin again.")
     bucket = account_bucket("enrolment", f"{user.pk}|{device.uid}")
@@ -122,9 +122,9 @@ def confirm_sms(user: Any, factor_id: str, code: str, *, request: Any, further: 
 
     Raises `NoSuchMethod`, `InvalidChallenge` (tried too often, too late), `WrongCode` or `FactorExists`.
     """
-    device = SMSFactor.objects.filter(user=user, uid=factor_id, confirmed=False).first()
+    device = SMSFactor.objects.filter(user=user, uid=_id(factor_id), confirmed=False).first()
     challenge = (
-        MFAChallenge.objects.filter(user=user, purpose=REGISTRATION, method=factor_id, used_at=None)
+        MFAChallenge.objects.filter(user=user, purpose=REGISTRATION, method=_id(factor_id), used_at=None)
         .order_by("-pk")
         .first()
     )
@@ -156,7 +156,7 @@ def confirm_webauthn(
 ) -> FactorRef:
     """Store the passkey that the browser made. Raises `InvalidChallenge`, `WrongCode` or `FactorExists`."""
     found = MFAChallenge.objects.select_related("user").filter(
-        user=user, purpose=REGISTRATION, public_id=registration, expires_at__gt=timezone.now()
+        user=user, purpose=REGISTRATION, public_id=_id(registration), expires_at__gt=timezone.now()
     )
     challenge = found.first()
     if challenge is None:
@@ -329,3 +329,8 @@ def _room_for_one_more_passkey(user: Any) -> None:
 
 def _name(name: str, otherwise: str) -> str:
     return "".join(filter(str.isprintable, name)).strip()[:MAX_NAME] or otherwise
+
+
+def _id(text: str) -> str:
+    """An id of an address, as every database takes it: PostgreSQL knows no NUL."""
+    return text.replace("\0", "")

@@ -83,21 +83,23 @@ def use_code(device: Any, code: str) -> bool:
     code = code.replace(" ", "")  # apps show it in two groups
     if not CODE.fullmatch(code) or len(code) != device.digits:
         return False
-    try:
-        found = _step_of(device, code)
-    except (
-        ValueError
-    ):  # sealed under a pepper that is gone, or no hex: a code cannot be right, and the person has other factors
-        logger.error(
-            "The seed of the authenticator app %s cannot be read: its owner must set it up anew", ref(device).id
-        )
-        return False
+    found = _readable_step_of(device, code)
     if found is None:
         return False
     offset, step = found
     drift = max(-MAX_DRIFT, min(MAX_DRIFT, device.drift + offset))
     newer = type(device).objects.filter(pk=device.pk, last_t__lt=step)
     return bool(newer.update(last_t=step, drift=drift, last_used_at=timezone.now()))
+
+
+def _readable_step_of(device: Any, code: str) -> tuple[int, int] | None:
+    """As `_step_of`; of a seed that is sealed under a pepper that is gone, or is no hex, no code is right. The person has other factors."""
+    try:
+        return _step_of(device, code)
+    except ValueError as error:
+        told = "The seed of the authenticator app %s cannot be read (%s): its owner must set it up anew"
+        logger.error(told, ref(device).id, type(error).__name__)  # noqa: TRY400 - no traceback: it may show the seed
+        return None
 
 
 def _step_of(device: Any, code: str) -> tuple[int, int] | None:

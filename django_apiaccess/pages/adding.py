@@ -149,7 +149,9 @@ class PhoneConfirmPage(Adding):
         try:
             if again:
                 return self._sent_again(device)
-            return self.added(enrolment.confirm_sms(self.user, factor_id, form.cleaned_data["code"], request=request))
+            code = form.cleaned_data["code"]
+            made = enrolment.confirm_sms(self.user, factor_id, code, request=request, further=self.further)
+            return self.added(made)
         except (InvalidChallenge, NoSuchMethod):
             say(request, _("That took too long, or too many tries. Ask for a new code."))
             return HttpResponseRedirect(reverse(places.PHONE))
@@ -185,7 +187,12 @@ class PasskeyPage(Adding):
         registration, answer = request.POST.get("id", ""), credential_in(request)
         try:
             made = enrolment.confirm_webauthn(
-                self.user, registration.replace("\0", ""), answer, name=form.cleaned_data["name"], request=request
+                self.user,
+                registration.replace("\0", ""),
+                answer,
+                name=form.cleaned_data["name"],
+                request=request,
+                further=self.further,
             )
         except APIAccessError as error:
             return self.refused(error, **context)
@@ -209,4 +216,5 @@ class PasskeyOptions(Adding):
 def _totp(page: Page, factor_id: str, form: CodeForm) -> FactorRef:
     if "\0" in factor_id or not TOTPFactor.objects.filter(user=page.user, uid=factor_id, confirmed=False).exists():
         raise NoSuchMethod(_("This QR code is over. Begin again."))
-    return enrolment.confirm_totp(page.user, factor_id, form.cleaned_data["code"], request=page.request)
+    code = form.cleaned_data["code"]
+    return enrolment.confirm_totp(page.user, factor_id, code, request=page.request, further=page.further)

@@ -10,7 +10,7 @@ from django.utils.translation import ngettext
 
 from ..authn.client import where_of
 from ..events.source import Actor
-from ..exceptions import APIAccessError
+from ..exceptions import APIAccessError, InvalidChange
 from ..mfa import enrolment, recovery, trusted
 from ..mfa import service as mfa
 from ..mfa.methods import FactorRef
@@ -33,6 +33,8 @@ class RecoveryPage(Page):
 
     def post(self, request: HttpRequest) -> HttpResponse:
         try:
+            if not self.further:  # a factor that appears meanwhile was not proven here
+                raise InvalidChange(enrolment.ALONE)
             codes = enrolment.make_recovery_codes(self.user, request=request)
         except APIAccessError as error:
             return self.refused(error, **self._context())

@@ -51,6 +51,11 @@ class LoginForm(Form):
         widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}, render_value=False),
     )
 
+    def look_at_password(self) -> None:
+        """Put the cursor there: the name is filled in."""
+        self.fields["username"].widget.attrs.pop("autofocus", None)
+        self.fields["password"].widget.attrs["autofocus"] = True
+
 
 class CodeForm(Form):
     """A code of digits."""

@@ -48,6 +48,7 @@ class LoginPage(Page):
         try:
             user = check_password(request, form.cleaned_data["username"], form.cleaned_data["password"])
         except (InvalidCredential, TooManyFailures) as error:
+            form.look_at_password()
             return self.refused(error, form=form, **self._context())
         login(request, user)
         request.session.cycle_key()  # Django keeps the key of somebody who logs in once more

@@ -77,6 +77,11 @@ class Page(View):
         """Whose page it is."""
         return self.visitor.user
 
+    @property
+    def further(self) -> bool:
+        """Whether a factor may be added beside those that there are: one of them was proven."""
+        return freshness.has_proven_a_factor(self.visitor.access)
+
     def _elsewhere(self, request: HttpRequest) -> str | None:
         """Where the visitor must go first."""
         if self.audience is For.EVERYBODY:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from django.contrib.auth import get_user
@@ -55,7 +54,7 @@ def pending_user(request: HttpRequest) -> Any:
 def is_over(request: HttpRequest) -> bool:
     """Whether the password of a pending session was given too long ago to go on from."""
     begun = request.session[STAMP].get("auth_time", 0)
-    return timezone.now() - datetime.fromtimestamp(begun, UTC) > ENROLMENT_LIFETIME
+    return bool(timezone.now().timestamp() - begun > ENROLMENT_LIFETIME.total_seconds())
 
 
 def _plain(user: Any) -> Any:

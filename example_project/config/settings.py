@@ -81,6 +81,10 @@ API_ACCESS: dict[str, Any] = {
     },
 }
 
+OTP_ADMIN_HIDE_SENSITIVE_DATA = True
+# What people are told of their account goes to this terminal, too.
+EMAIL_BACKEND = os.environ.get("EMAIL_BACKEND", "django.core.mail.backends.console.EmailBackend")
+
 # Passkeys belong to a host name: http://localhost:8000, not 127.0.0.1. While DEBUG is on, every port of localhost will do.
 OTP_WEBAUTHN_RP_ID = os.environ.get("RP_ID", "localhost")
 OTP_WEBAUTHN_RP_NAME = "Bookshop"
@@ -137,6 +141,9 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
+
+LOGIN_URL = "apiaccess-security-login"
+LOGIN_REDIRECT_URL = "apiaccess-security"
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"

@@ -2,6 +2,8 @@
 
 import base64
 import json
+import re
+from pathlib import Path
 
 import pytest
 from django.apps import apps
@@ -13,6 +15,7 @@ pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.urls("tests.browser.passkey_urls"),
 ]
+ROOT = Path(__file__).resolve().parent.parent.parent
 Credential = apps.get_model("django_otp_webauthn", "WebAuthnCredential")
 DEVICE = {
     "protocol": "ctap2",
@@ -209,6 +212,28 @@ class TestTheFlow:
         assert claims(tab.verify(token, answer))["amr"] == ["hwk", "user", "mfa"]
 
 
+class TestTheHowTo:
+    """The scripts of docs/how-to/passkeys.md, as they stand there."""
+
+    def test_they_enrol_log_in_and_step_up(self, tab):
+        text = (ROOT / "docs" / "how-to" / "passkeys.md").read_text()
+        for script in re.findall(r"```js\n(.*?)```", text, re.DOTALL):
+            tab.page.add_script_tag(content=script)
+        found = tab.page.evaluate(
+            """async () => {
+                const password = await logIn("ann", "secret")
+                const access = await addPasskey(password.access_token, "laptop")
+                const both = await logIn("ann", "secret")
+                const alone = await logInWithPasskey()
+                return [access, both.access_token, alone.access_token, await stepUp(alone.access_token)]
+            }"""
+        )
+        levels = [claims({"status": 200, "body": {"access_token": token}}) for token in found]
+        assert [level["acr"] for level in levels] == ["phr"] * 4
+        assert [level["amr"][0] for level in levels] == ["pwd", "pwd", "hwk", "hwk"]
+        assert Credential.objects.get().name == "laptop"
+
+
 class TestHostileClients:
     def test_48_MF_09_a_replay_opens_nothing(self, tab, enrolled):
         token, options = tab.begin()
@@ -249,9 +274,7 @@ class TestHostileClients:
 
     def test_50_MF_09_a_page_on_another_port_gets_an_answer_that_opens_nothing(self, tab, enrolled, live_server):
         body = tab.page.content()
-        tab.context.route(
-            "http://localhost:9876/**", lambda route: route.fulfill(content_type="text/html", body=body)
-        )
+        tab.context.route("http://localhost:9876/**", lambda route: route.fulfill(content_type="text/html", body=body))
         token, options = tab.begin()
         tab.page.goto("http://localhost:9876/shop/")
         caught = tab.passkey("get", options)
@@ -269,9 +292,7 @@ class TestHostileClients:
         frame = f'<iframe src="{live_server.url}/framed/" allow="{allowed}"></iframe>'
         body = tab.page.content()
         tab.context.route("**/framed/", lambda route: route.fulfill(content_type="text/html", body=body))
-        tab.context.route(
-            "http://127.0.0.1:9876/**", lambda route: route.fulfill(content_type="text/html", body=frame)
-        )
+        tab.context.route("http://127.0.0.1:9876/**", lambda route: route.fulfill(content_type="text/html", body=frame))
         token, options = tab.begin()
         tab.page.goto("http://127.0.0.1:9876/")
         inner = tab.page.frame(url=f"{live_server.url}/framed/")

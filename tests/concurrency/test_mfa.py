@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from functools import partial
 from threading import Barrier
 
 import pytest
@@ -47,7 +48,7 @@ if connection.vendor == "sqlite":
 
     @pytest.fixture(params=["immediate", "as Django has it"], autouse=True)
     def _database(request, sqlite_template, tmp_path, django_db_blocker):
-        """SQLite as the documentation advises, and as a project has it that never heard of that: there a lock may be met, never two wins."""
+        """SQLite as the documentation advises, and as a project has it that never heard of that."""
         path = tmp_path / "mode.sqlite3"
         shutil.copy(sqlite_template, path)
         mode = {"immediate": "IMMEDIATE"}.get(request.param, "DEFERRED")
@@ -78,7 +79,7 @@ def test_mf_01_attack_21_one_totp_code_at_eight_requests_of_eight_log_ins_is_rig
     for _round in range(3):
         waiting = [pending() for _ in range(TOGETHER)]
         code = code_of(app)
-        answers = race(*[lambda token=token: verify(token, app.uid, code) for token in waiting])
+        answers = race(*[partial(verify, token, app.uid, code) for token in waiting])
         assert statuses(answers) == [200] + [400] * 7
         clock.next_code()
     assert TokenSession.objects.count() == 3
@@ -96,7 +97,9 @@ def test_mf_01_attack_21_one_totp_code_at_eight_requests_of_one_log_in_is_right_
     assert MFAChallenge.objects.get().attempts <= 5
 
 
-def test_mf_01_every_code_of_the_window_at_once_gives_as_many_log_ins_as_there_are_steps_in_order(ann, clock, api_access):
+def test_mf_01_every_code_of_the_window_at_once_gives_as_many_log_ins_as_there_are_steps_in_order(
+    ann, clock, api_access
+):
     """Three codes are right at a moment; those of older steps are dead once a newer one was used."""
     free(api_access)
     app = app_of(ann)
@@ -126,7 +129,7 @@ def test_attack_32_mf_01_one_recovery_code_at_eight_requests_is_right_once(ann, 
     for _round in range(3):
         code = recovery.make(ann)[0]
         waiting = [pending() for _ in range(TOGETHER)]
-        answers = race(*[lambda token=token: verify(token, "recovery", code) for token in waiting])
+        answers = race(*[partial(verify, token, "recovery", code) for token in waiting])
         assert statuses(answers) == [200] + [400] * 7
     assert recovery.left(ann) == 9
 
@@ -201,7 +204,7 @@ def test_attack_30_of_two_removals_of_the_last_two_factors_under_a_policy_one_is
         user = make_user(f"boss{number}", is_staff=True)
         apps = [app_of(user, seed=SEEDS[index], name=f"App {index}") for index in range(2)]
         by = Actor.of_user(user)
-        outcomes = race(*[lambda one=one: enrolment.remove(user, one.uid, by=by) for one in apps])
+        outcomes = race(*[partial(enrolment.remove, user, one.uid, by=by) for one in apps])
         assert [type(error) for error in raised(outcomes)] == [LastFactor]
         assert len(factors_of(user)) == 1
     assert Event.objects.filter(action="factor.removed").count() == 4
@@ -223,8 +226,8 @@ def test_mf_10_of_two_first_factors_that_are_confirmed_at_once_one_is_added(make
         code = sent_code()
         app = TOTPFactor.objects.get(uid=enrolment.begin_totp(user).id)
         outcomes = race(
-            lambda: enrolment.confirm_totp(user, app.uid, code_of(app), request=request_of()),
-            lambda: enrolment.confirm_sms(user, phone.id, code, request=request_of()),
+            partial(enrolment.confirm_totp, user, app.uid, code_of(app), request=request_of()),
+            partial(enrolment.confirm_sms, user, phone.id, code, request=request_of()),
         )
         assert [type(error) for error in raised(outcomes)] == [FactorExists]
         assert len(factors_of(user)) == 1
@@ -411,7 +414,9 @@ def test_attack_15_with_atomic_requests_guesses_at_a_new_factor_are_counted(ann,
     assert answers == [400] * 6 + [429]
 
 
-def test_attack_46_with_atomic_requests_a_message_goes_out_after_commit_and_is_counted(ann, clock, slow, atomic_requests, mfa):
+def test_attack_46_with_atomic_requests_a_message_goes_out_after_commit_and_is_counted(
+    ann, clock, slow, atomic_requests, mfa
+):
     mfa(SMS_PER_USER="2/h")
     phone_of(ann)
     answers = [send(pending()).status_code for _ in range(3)]
@@ -420,7 +425,9 @@ def test_attack_46_with_atomic_requests_a_message_goes_out_after_commit_and_is_c
     assert RateCounter.objects.get(subject__startswith="sms:user").count == 2
 
 
-def test_attack_44_with_atomic_requests_a_gateway_that_raises_leaves_the_counters(ann, clock, slow, atomic_requests, monkeypatch, mfa):
+def test_attack_44_with_atomic_requests_a_gateway_that_raises_leaves_the_counters(
+    ann, clock, slow, atomic_requests, monkeypatch, mfa
+):
     mfa(SMS_PER_USER="2/h")
 
     def broken(self, to, body, *, purpose):

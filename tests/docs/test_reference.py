@@ -18,6 +18,7 @@ from django_apiaccess.core.reasons import Reason
 from django_apiaccess.core.requirement import HasMFA
 from django_apiaccess.events.tags import Action
 from django_apiaccess.keys.views import ChangeRefused
+from django_apiaccess.mfa import errors
 from django_apiaccess.throttling import RateLimited
 
 from .pages import DOCS, ROOT, code, rows
@@ -46,6 +47,20 @@ def test_the_settings_page_describes_every_setting_with_its_default() -> None:
 def test_the_settings_page_names_every_entry_of_events() -> None:
     described = first_cells("settings.md", width=4)["EVENTS"][3]
     assert all(f'"{name}"' in described for name in conf.EVENTS_DEFAULTS)
+
+
+def test_the_settings_page_describes_every_entry_of_mfa_with_its_default() -> None:
+    described = first_cells("settings.md", width=3)
+    entries = {name.strip('"'): row for name, row in described.items() if name.startswith('"')}
+    assert entries.keys() == conf.MFA_ENTRIES.keys()
+    for name, entry in conf.MFA_ENTRIES.items():
+        assert ast.literal_eval(code(entries[name][1])[0]) == entry.default, name
+
+
+def test_the_events_page_names_every_text_that_people_are_sent() -> None:
+    folder = ROOT / "django_apiaccess/templates/django_apiaccess/notifications"
+    text = (REFERENCE / "events.md").read_text()
+    assert [path.stem for path in folder.glob("*.txt") if f"`{path.stem}`" not in text] == []
 
 
 def test_the_events_page_describes_every_action_and_every_reason() -> None:
@@ -95,6 +110,12 @@ OF_TOKEN_ENDPOINTS = {
     (429, "too_many_failures"),
 }
 """Seen to be answered in tests/tokens/test_views.py and test_dpop.py."""
+OF_SECOND_FACTORS = {
+    *((error.status, error.code) for error in errors.MFAError.__subclasses__()),
+    (401, "mfa_required"),
+    (403, "mfa_enrollment_required"),
+}
+"""Seen to be answered in tests/mfa and tests/login."""
 
 
 def test_the_endpoints_page_has_every_error_with_its_status() -> None:
@@ -119,6 +140,7 @@ def test_the_endpoints_page_has_every_error_with_its_status() -> None:
         error_of(error("text")) for error in (exceptions.InvalidChange, exceptions.UnknownName, exceptions.Conflict)
     }
     real |= {error_of(exceptions.NotHeld("text")), (429, rate_limited["code"])} | OF_TOKEN_ENDPOINTS
+    real |= OF_SECOND_FACTORS
     assert documented_errors() == real
 
 
@@ -128,6 +150,7 @@ def test_the_endpoints_page_names_every_endpoint() -> None:
     text = (REFERENCE / "endpoints.md").read_text()
     for pattern in (*urls.urlpatterns[:-1], *urls.router.urls):
         route = re.sub(r"\(\?P<pk>[^)]+\)|<str:id>", "{id}", str(pattern.pattern)).strip("^$")
+        route = re.sub(r"<str:(\w+)>", r"{\1}", route)
         route = route.replace(r"\.", ".").replace("/?", "/")
         if "format" not in route:
             assert f"access/{route}" in text, route

@@ -24,7 +24,6 @@ from tests.mfa.factors import (
     log_in,
     me,
     pending,
-    phone_of,
     post,
     said,
     send,
@@ -109,13 +108,17 @@ def test_mf_12_attack_2_the_mfa_token_is_no_refresh_token_and_cannot_be_introspe
     token = pending()
     assert said(post("token/refresh/", {"refresh_token": token})) == (400, "invalid_grant")
     resource = make_key(make_user("server", "tokens:introspect"), "tokens:introspect")
-    told = APIClient().post("/access/token/introspect/", {"token": token}, HTTP_AUTHORIZATION=f"Api-Key {resource.text}")
+    told = APIClient().post(
+        "/access/token/introspect/", {"token": token}, HTTP_AUTHORIZATION=f"Api-Key {resource.text}"
+    )
     assert told.json() == {"active": False}
     assert post("token/revoke/", {"token": token}).status_code == 200
     assert verify(token, "totp", code_of(app)).status_code == 200
 
 
-@pytest.mark.parametrize("path", ["me/", "keys/", "sessions/", "mfa/methods/", "mfa/trusted-devices/", "mfa/recovery-codes/"])
+@pytest.mark.parametrize(
+    "path", ["me/", "keys/", "sessions/", "mfa/methods/", "mfa/trusted-devices/", "mfa/recovery-codes/"]
+)
 def test_mf_12_the_mfa_token_opens_no_endpoint_of_ours(app, path):
     token = pending()
     assert APIClient().get(f"/access/{path}", HTTP_AUTHORIZATION=f"Bearer {token}").status_code == 401
@@ -140,7 +143,13 @@ def test_attack_4_expired_unknown_used_and_mangled_tokens_are_one_answer(app, cl
     good = pending()
     unknown, _ = challenges.begin(MFAChallenge.Purpose.LOGIN, ann)
     MFAChallenge.objects.latest("pk").delete()
-    mangled = [good[:-1], good + "0", good[:-1] + ("a" if good[-1] != "a" else "b"), good.upper(), good.replace("_", "-")]
+    mangled = [
+        good[:-1],
+        good + "0",
+        good[:-1] + ("a" if good[-1] != "a" else "b"),
+        good.upper(),
+        good.replace("_", "-"),
+    ]
     texts = [used, expired, unknown, *mangled, "mfa_", "x", "é" * 100, "mfa_" + "0" * 61]
     answers = [verify(text, "totp", code_of(app)) for text in texts]
     assert {answer.status_code for answer in answers} == {401}
@@ -424,7 +433,9 @@ def test_mf_13_attack_19_refreshing_copies_it_and_renews_nothing(app, clock):
     clock.pass_by(hours=1)
     given = post("token/refresh/", {"refresh_token": given["refresh_token"]}).json()
     again = me(given["access_token"])
-    assert [again[name] for name in ("amr", "acr", "auth_time")] == [first[name] for name in ("amr", "acr", "auth_time")]
+    assert [again[name] for name in ("amr", "acr", "auth_time")] == [
+        first[name] for name in ("amr", "acr", "auth_time")
+    ]
 
 
 def test_mf_13_a_password_alone_says_so(ann, clock):
@@ -448,7 +459,9 @@ def test_several_factors_of_one_type_must_be_named_by_id(app, ann):
     assert verify(token, other.uid, code_of(other)).status_code == 200
 
 
-@pytest.mark.parametrize("method", ["", "nonsense", "password", "../totp", "\u0000", "x" * 65, "otp-1", "webauthn", "sms"])
+@pytest.mark.parametrize(
+    "method", ["", "nonsense", "password", "../totp", "\u0000", "x" * 65, "otp-1", "webauthn", "sms"]
+)
 def test_methods_that_the_account_does_not_have_are_refused(app, method):
     answer = verify(pending(), method, "123456")
     assert answer.status_code == 400, answer.content

@@ -195,7 +195,7 @@ class TestResetting:
         recovery.make(ann)
         address = url("secondfactors", "reset", ann.pk)
         assert address in text_of(client.get(url("secondfactors", "change", ann.pk)))
-        assert "ann: totp" in text_of(client.get(address))
+        assert "ann: authenticator app" in text_of(client.get(address))
         assert "required" in text_of(client.post(address, {"reason_asked": "1", "reason": ""}))
         assert policy.has_second_factor(ann)
         answer = client.post(address, REASON, follow=True)

@@ -53,7 +53,7 @@ def test_a_code_is_of_one_account(ann, bob):
 def test_attack_34_mf_03_the_table_holds_no_code(ann):
     codes = recovery.make(ann)
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT * FROM {RecoveryCode._meta.db_table}")  # noqa: S608 - the name of a model's table
+        cursor.execute(f"SELECT * FROM {RecoveryCode._meta.db_table}")
         dump = repr(cursor.fetchall())
     assert len(dump) > 500
     assert not any(code in dump or code.replace("-", "") in dump for code in codes)
@@ -70,14 +70,36 @@ def test_attack_35_guesses_are_slowed_down(app, ann):
 
 @pytest.mark.parametrize(
     "typed",
-    [str.lower, lambda c: c.replace("-", ""), lambda c: c.replace("-", " "), lambda c: f"  {c}\n", lambda c: c.replace("0", "O"), lambda c: c.replace("1", "l").lower(), lambda c: c.replace("1", "I")],
+    [
+        str.lower,
+        lambda c: c.replace("-", ""),
+        lambda c: c.replace("-", " "),
+        lambda c: f"  {c}\n",
+        lambda c: c.replace("0", "O"),
+        lambda c: c.replace("1", "l").lower(),
+        lambda c: c.replace("1", "I"),
+    ],
 )
 def test_attack_36_a_code_may_be_typed_as_people_do(ann, typed):
     code, *_ = recovery.make(ann)
     assert recovery.use_code(ann, typed(code))
 
 
-@pytest.mark.parametrize("typed", [lambda c: c[:-1], lambda c: c + "0", lambda c: c[1:] + c[0] if c[1:] + c[0] != c else c[:-1], lambda c: "\0" + c, lambda c: c + "\0", lambda _: "", lambda _: "-" * 60, lambda c: c * 4, lambda _: "%", lambda _: "'; --"])
+@pytest.mark.parametrize(
+    "typed",
+    [
+        lambda c: c[:-1],
+        lambda c: c + "0",
+        lambda c: c[1:] + c[0] if c[1:] + c[0] != c else c[:-1],
+        lambda c: "\0" + c,
+        lambda c: c + "\0",
+        lambda _: "",
+        lambda _: "-" * 60,
+        lambda c: c * 4,
+        lambda _: "%",
+        lambda _: "'; --",
+    ],
+)
 def test_attack_36_other_texts_are_wrong_and_no_error(ann, typed):
     code, *_ = recovery.make(ann)
     assert not recovery.use_code(ann, typed(code))

@@ -24,7 +24,13 @@ def fresh(device):
 def test_the_codes_are_those_of_rfc_6238(clock, ann, monkeypatch):
     """Appendix B, the eight digits of SHA-1."""
     device = app_of(ann, digits=8)
-    for at, code in ((59, "94287082"), (1111111109, "07081804"), (1111111111, "14050471"), (1234567890, "89005924"), (2000000000, "69279037")):
+    for at, code in (
+        (59, "94287082"),
+        (1111111109, "07081804"),
+        (1111111111, "14050471"),
+        (1234567890, "89005924"),
+        (2000000000, "69279037"),
+    ):
         monkeypatch.setattr(time, "time", lambda at=at: at)
         TOTPFactor.objects.update(last_t=-1, drift=0)
         assert use_code(fresh(device), code), at
@@ -110,7 +116,25 @@ def test_attack_25_a_clock_that_was_set_back_makes_no_used_code_right(app, clock
     assert not use_code(fresh(app), code_of(app))
 
 
-ODD = ["", " ", "12345", "1234567", "+{}", "-{}", "000{}", "{}0", "{}\n", "\t{}", "{}\0", "\0{}", "0x{}", "{}.0", "1" * 5000, "{0}{0}", "1{}"]
+ODD = [
+    "",
+    " ",
+    "12345",
+    "1234567",
+    "+{}",
+    "-{}",
+    "000{}",
+    "{}0",
+    "{}\n",
+    "\t{}",
+    "{}\0",
+    "\0{}",
+    "0x{}",
+    "{}.0",
+    "1" * 5000,
+    "{0}{0}",
+    "1{}",
+]
 
 
 @pytest.mark.parametrize("form", ODD)
@@ -139,7 +163,10 @@ def test_attack_26_no_text_is_an_error_and_only_its_digits_can_be_right(text):
         objects = type("Rows", (), {"filter": lambda self, **_: self, "update": lambda self, **_: 1})()
 
     now = int(time.time())
-    near = {f"{otp_totp(SEED, 30, 0, 6, 0) if not shift else otp_totp(SEED, 30, now % 1, 6, shift):06d}" for shift in (-1, 0, 1)}
+    near = {
+        f"{otp_totp(SEED, 30, 0, 6, 0) if not shift else otp_totp(SEED, 30, now % 1, 6, shift):06d}"
+        for shift in (-1, 0, 1)
+    }
     right = use_code(Saved(), text)
     assert right is False or text.replace(" ", "") in near
 

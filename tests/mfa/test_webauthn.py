@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -130,7 +131,9 @@ class TestTheFlow:
         row = Credential.objects.get()
         secret = key.key.private_numbers().private_value.to_bytes(32)
         assert secret not in bytes(row.public_key)
-        assert {field.name for field in Credential._meta.get_fields()}.isdisjoint({"template", "biometric", "fingerprint"})
+        assert {field.name for field in Credential._meta.get_fields()}.isdisjoint(
+            {"template", "biometric", "fingerprint"}
+        )
         attestation = cbor2.loads(bytes(row.attestation.data))
         assert attestation["fmt"] == "none"
 
@@ -242,19 +245,19 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("what", HOSTILE)
-class TestHostileMF_08_MF_09:
-    def test_at_a_log_in_it_is_refused(self, client, key, what):
+class TestHostileAnswers:
+    def test_MF_08_MF_09_at_a_log_in_it_is_refused(self, client, key, what):
         token, options = client.begin()
         is_refused(client.verify(token, key.get(options, **HOSTILE[what])))
         event = Event.objects.filter(reason="wrong_code").latest("pk")
         assert (event.action, event.outcome) == ("mfa.refused", "failed")
         logged_in(client.verify(token, key.get(client.options(token))))
 
-    def test_alone_it_is_refused(self, client, key, what):
+    def test_MF_08_MF_09_alone_it_is_refused(self, client, key, what):
         token, options = client.alone()
         is_refused(client.verify(token, key.get(options, **HOSTILE[what])))
 
-    def test_nothing_is_registered(self, client, ann, what):
+    def test_MF_08_MF_09_nothing_is_registered(self, client, ann, what):
         token = client.log_in().json()["access_token"]
         registration, options = client.registration(token)
         is_refused(client.confirm(registration, Authenticator().create(options, **HOSTILE[what]), token))
@@ -505,8 +508,18 @@ GARBAGE = {
     "an empty object": {},
     "no response": {"id": "AA", "rawId": "AA", "type": "public-key"},
     "a response that is a list": {"id": "AA", "rawId": "AA", "type": "public-key", "response": []},
-    "numbers": {"id": 1, "rawId": 2, "type": 3, "response": {"clientDataJSON": 4, "authenticatorData": 5, "signature": 6}},
-    "half a surrogate": {"id": "\ud800", "rawId": "\ud800", "type": "public-key", "response": {"clientDataJSON": "\ud800"}},
+    "numbers": {
+        "id": 1,
+        "rawId": 2,
+        "type": 3,
+        "response": {"clientDataJSON": 4, "authenticatorData": 5, "signature": 6},
+    },
+    "half a surrogate": {
+        "id": "\ud800",
+        "rawId": "\ud800",
+        "type": "public-key",
+        "response": {"clientDataJSON": "\ud800"},
+    },
     "NUL": {"id": "\0", "rawId": "\0", "type": "\0", "response": {"clientDataJSON": "\0"}},
 }
 CLIENT_DATA = {
@@ -602,7 +615,9 @@ class TestGarbage58:
         assert not Credential.objects.exists()
         client.enrol(token, Authenticator(id=b"x" * 1023))
 
-    @pytest.mark.parametrize("results", [[], "x", 5, None, {"credProps": 5}, {"credProps": {"rk": {}}}, {"other": "\0"}])
+    @pytest.mark.parametrize(
+        "results", [[], "x", 5, None, {"credProps": 5}, {"credProps": {"rk": {}}}, {"other": "\0"}]
+    )
     @pytest.mark.parametrize("transports", [[], "x", 5, None, ["\0", "telepathy", 5], [["usb"]]])
     def test_what_is_not_signed_does_no_harm(self, client, ann, results, transports):
         token = client.log_in().json()["access_token"]
@@ -699,7 +714,7 @@ class TestEnrolmentUnderAPolicy:
             answers.append(
                 client.post(path, {"mfa_token": token, "credential": Authenticator().create(started["options"])})
             )
-        assert [answer.status_code for answer in answers][0] == 201
+        assert answers[0].status_code == 201
         assert answers[1].status_code in {401, 403}
         assert Credential.objects.count() == 1
 
@@ -744,6 +759,15 @@ class TestRemovingAndNaming:
         assert client.api.delete(path, headers=hers).status_code == 204
         assert not apps.get_model("django_otp_webauthn", "WebAuthnAttestation").objects.exists()
 
+    def test_MF_10_a_log_in_that_is_too_old_is_asked_to_prove_itself_anew(self, client, ann, settings):
+        settings.API_ACCESS = {**settings.API_ACCESS, "MFA": {"MAX_AGE": "1s"}}
+        token = client.log_in().json()["access_token"]
+        time.sleep(2.1)
+        for kind in ("webauthn", "totp"):
+            answer = client.post(f"mfa/{kind}/", {}, token)
+            is_refused(answer, "insufficient_user_authentication", 401)
+            assert 'max_age="1"' in answer.headers["WWW-Authenticate"]
+
     def test_a_user_has_ten_at_most(self, client, ann, key):
         for _number in range(enrolment.MOST - 1):
             client.enrol(key.token, Authenticator())
@@ -777,7 +801,9 @@ class TestProjects:
             token, _options = client.begin()
             body = {"mfa_token": token, "method": "webauthn"}
             host = {"host": "localhost:8123"}
-            options = client.api.post("/access/token/mfa/challenge/", body, format="json", headers=host).json()["options"]
+            options = client.api.post("/access/token/mfa/challenge/", body, format="json", headers=host).json()[
+                "options"
+            ]
             answer = {**body, "credential": key.get(options, origin="http://localhost:8123")}
             status = client.api.post("/access/token/mfa/verify/", answer, format="json", headers=host).status_code
             assert (status == 200) == allowed

@@ -25,7 +25,9 @@ ACCESS = "/access/"
 COOKIE = "__Host-apiaccess_device"
 STEP = 30
 
-pytestmark = pytest.mark.skipif(shutil.which("curl") is None, reason="*** WITHOUT CURL: install Debian's package curl ***")
+pytestmark = pytest.mark.skipif(
+    shutil.which("curl") is None, reason="*** WITHOUT CURL: install Debian's package curl ***"
+)
 
 
 class Curl:
@@ -398,7 +400,9 @@ class TestTwoWorkers:
         assert both[1](f"mfa/webauthn/{begun['id']}/confirm/", made, token).status == 201
         alone = both[0]("token/passkey/", {}).body
         answer = key.get(alone["options"])
-        calls = [lambda at=at: both[at % 2].verify(alone["mfa_token"], "webauthn", credential=answer) for at in range(8)]
+        calls = [
+            lambda at=at: both[at % 2].verify(alone["mfa_token"], "webauthn", credential=answer) for at in range(8)
+        ]
         answers = same_time(calls)
         assert [answer.status for answer in answers].count(200) == 1, answers
         assert {answer.status for answer in answers} <= {200, 400, 401}

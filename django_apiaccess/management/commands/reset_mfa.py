@@ -20,7 +20,8 @@ class Command(AccessCommand):
 
     name = "reset_mfa"
     help = (
-        "Takes away all second factors, recovery codes and trusted devices of a person who lost them, and ends all their sessions. "
+        "Takes away all second factors, recovery codes and trusted devices of a person who lost them, and ends their sessions, "
+        "Django's where they are in the database. "
         "They are notified. The password alone opens the account then, or leads to enrolment where the policy wants a factor: make sure "
         "first that you talk to the right person. API keys go on."
     )

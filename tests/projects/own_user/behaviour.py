@@ -85,3 +85,78 @@ def test_nobody_is_a_superuser_and_with_perm_works(ann, operator):
     from django_apiaccess.backends import AccessBackend
 
     assert list(AccessBackend().with_perm("testapp.view_document", is_active=None)) == [ann]
+
+
+# -- second factors
+
+
+@pytest.fixture
+def mfa(settings):
+    def change(**entries):
+        settings.API_ACCESS = {**settings.API_ACCESS, "MFA": entries}
+
+    return change
+
+
+def to(path, body, token=""):
+    headers = {"HTTP_AUTHORIZATION": f"Bearer {token}"} if token else {}
+    return APIClient().post(f"/access/{path}", body, format="json", **headers)
+
+
+def test_such_a_user_enrols_logs_in_with_the_factor_and_steps_up(ann):
+    from django_apiaccess.mfa import recovery
+    from django_apiaccess.mfa.models import TOTPFactor, TrustedDevice
+    from tests.mfa.factors import code_of
+
+    body = {"username": "ann@example.com", "password": "secret"}
+    access = to("token/", body).json()["access_token"]
+    begun = to("mfa/totp/", {}, access).json()
+    device = TOTPFactor.objects.get(uid=begun["id"])
+    done = to(f"mfa/totp/{device.uid}/confirm/", {"code": code_of(device, -1)}, access)
+    assert done.status_code == 201, done.content
+    codes = to("mfa/recovery-codes/", {}, done.json()["access_token"]).json()["codes"]
+    assert recovery.left(ann) == 10
+    pending = to("token/", body).json()
+    assert pending["code"] == "mfa_required"
+    assert [method["type"] for method in pending["methods"]] == ["totp", "recovery"]
+    given = to(
+        "token/mfa/verify/",
+        {"mfa_token": pending["mfa_token"], "method": "totp", "code": code_of(device), "remember": True},
+    )
+    assert given.status_code == 200, given.content
+    browser = APIClient()
+    browser.cookies["__Host-apiaccess_device"] = given.cookies["__Host-apiaccess_device"].value
+    assert browser.post("/access/token/", body, format="json").status_code == 200
+    assert TrustedDevice.objects.get().user == ann
+    access = given.json()["access_token"]
+    started = to("mfa/step-up/", {}, access).json()["mfa_token"]
+    done = to("mfa/step-up/verify/", {"mfa_token": started, "method": "recovery", "code": codes[0]}, access)
+    assert (done.status_code, done.json()["acr"]) == (200, "aal2")
+    listed = APIClient().get("/access/mfa/methods/", HTTP_AUTHORIZATION=f"Bearer {done.json()['access_token']}").json()
+    assert listed["methods"][0]["last_used_at"] is not None
+    flusher.flush()
+
+
+def test_a_policy_reaches_such_a_user_who_is_no_staff_and_has_no_groups(ann, mfa):
+    body = {"username": "ann@example.com", "password": "secret"}
+    mfa(REQUIRED_FOR=["staff", "superusers", "role:manager"])
+    assert to("token/", body).status_code == 200
+    mfa(REQUIRED_FOR=["everyone"], GRACE="1d")
+    assert to("token/", body).status_code == 200
+    mfa(REQUIRED_FOR=["everyone"])
+    assert to("token/", body).json()["code"] == "mfa_enrollment_required"
+
+
+def test_a_phone_of_such_a_user_gets_a_code(ann, mfa):
+    from django_apiaccess.sms.locmem import outbox
+    from tests.mfa.factors import NUMBER, sent_code
+
+    mfa(SMS_GATEWAY="django_apiaccess.sms.locmem.LocMemGateway")
+    outbox.clear()
+    body = {"username": "ann@example.com", "password": "secret"}
+    access = to("token/", body).json()["access_token"]
+    begun = to("mfa/sms/", {"number": NUMBER}, access)
+    assert begun.status_code == 201, begun.content
+    done = to(f"mfa/sms/{begun.json()['id']}/confirm/", {"code": sent_code()}, access)
+    assert (done.status_code, done.json()["acr"]) == (201, "aal2-sms")
+    outbox.clear()

@@ -3,6 +3,7 @@
 Authlib finds the grant, and checks parameters, redirect URI, PKCE and the order of it all. What clients are, who they are, what is stored
 and used up, and what tokens say is ours. Each of its defaults that is not ours is overridden here: `plain` PKCE, its own client
 authentication, its rule for insecure transport (ours is `REQUIRE_TLS`), "save, then consume".
+Long because it is the only one: nothing else may import Authlib.
 """
 
 from __future__ import annotations

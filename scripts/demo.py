@@ -140,7 +140,7 @@ def serve(port: int, seeded: dict[str, dict[str, dict[str, str]]]) -> int:
         [sys.executable, str(MANAGE), "runserver", "--noreload", f"{HOST}:{port}"],
         env=os.environ | {"DJANGO_RUNSERVER_HIDE_WARNING": "true"},
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,  # Django's banner; requests and errors go to stderr
+        stdout=sys.stderr.fileno(),  # text messages, and Django's banner, beside the requests and errors
         start_new_session=True,
     )
     try:

@@ -67,6 +67,15 @@ def test_attack_69_a_stolen_cookie_is_worth_nothing_with_another_account(app, bo
     assert said(come_back(cookie, "bob")) == REQUIRED
 
 
+def test_attack_69_not_even_with_an_account_that_is_alike_in_all_but_its_owner(ann, bob, clock):
+    """The same stored hash, as copied test accounts have it, and no factors."""
+    bob.password = ann.password
+    bob.save()
+    cookie = trusted.trust(ann, where=Where(HOME), name="Laptop")
+    assert trusted.is_trusted(ann, cookie)
+    assert not trusted.is_trusted(bob, cookie)
+
+
 @pytest.mark.parametrize("what", ["password", "added", "removed", "revoked", "replaced"])
 def test_attack_70_a_change_ends_the_trust(app, ann, clock, what):
     given, cookie = remembered(app)

@@ -23,6 +23,8 @@ from .spectacular_answers import RefusalSerializer, described
 
 KEY_HEADER: Final = "apiKeyAuth"
 BEARER: Final = "bearerAuth"
+TOKEN: Final = "tokenAuth"
+"""Of the classes that take access tokens, or keys, alone: a scheme of another description has another name."""
 BASIC: Final = "basicAuth"
 COOKIE: Final = "cookieAuth"
 """The name that drf-spectacular gives to sessions too, so that both are one."""
@@ -58,7 +60,11 @@ class AccessScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
             bearer.append("an access token")
         if bearer:
             told = f"`Authorization: Bearer ...` with {' or '.join(bearer)}."
-            schemes[BEARER] = {"type": "http", "scheme": "bearer", "description": told}
+            schemes[BEARER if len(bearer) > 1 or self.target.only is None else TOKEN] = {
+                "type": "http",
+                "scheme": "bearer",
+                "description": told,
+            }
         if self.target.takes("basic"):
             schemes[BASIC] = {"type": "http", "scheme": "basic", "description": "User name and password (RFC 7617)."}
         if self.target.takes("session"):

@@ -17,8 +17,16 @@ from ...conf import access_settings
 APP: Final = "django_apiaccess.contrib.oauth"
 
 
+def has_authlib() -> bool:
+    """Whether the extra is installed."""
+    try:
+        return find_spec("authlib") is not None
+    except ImportError:
+        return False
+
+
 def check_authlib() -> Iterator[CheckMessage]:
-    if apps.is_installed(APP) and find_spec("authlib") is None:
+    if apps.is_installed(APP) and not has_authlib():
         yield error(
             CheckId.NO_AUTHLIB,
             "django_apiaccess.contrib.oauth is installed without Authlib: no token can be given.",

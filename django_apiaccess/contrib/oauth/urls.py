@@ -6,6 +6,8 @@ from typing import Any
 
 from django.urls import path
 
+from .checks import has_authlib
+
 
 def patterns() -> list[Any]:
     """The endpoints and pages of the authorization server."""
@@ -34,15 +36,6 @@ def patterns() -> list[Any]:
         path("userinfo/", UserInfoView.as_view(), name="apiaccess-oauth-userinfo"),
         path("connected/", ConnectedView.as_view(), name="apiaccess-oauth-connected"),
     ]
-
-
-def has_authlib() -> bool:
-    """Whether the extra is installed."""
-    try:
-        import authlib  # noqa: F401
-    except ImportError:
-        return False
-    return True
 
 
 urlpatterns = patterns() if has_authlib() else []

@@ -28,7 +28,7 @@ class Command(AccessCommand):
         "the client is made, which needs grants."
     )
     example = """
-manage.py create_oauth_client "Reading list" --grant authorization_code refresh_token --public --redirect-uri https://app.example/cb --scope orders:read
+manage.py create_oauth_client "Reading list" --grant authorization_code --public --redirect-uri https://app.example/cb --scope orders:read
 manage.py create_oauth_client importer --grant client_credentials --service-account warehouse --scope orders:write --format json
 manage.py create_oauth_client partner --grant client_credentials --owner mara --jwks partner.jwks.json --scope orders:read
 """

@@ -6,6 +6,7 @@ import json
 from io import StringIO
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -23,7 +24,8 @@ def run(*arguments: str, **options: Any) -> str:
 
 
 def token(client_id: str, secret: str, **data: str) -> Any:
-    return Client().post("/oauth/token/", {"client_id": client_id, "client_secret": secret, **data})
+    body = urlencode({"client_id": client_id, "client_secret": secret, **data})
+    return Client().post("/oauth/token/", body, content_type="application/x-www-form-urlencoded")
 
 
 def test_a_client_of_client_credentials_gets_what_its_service_account_is_granted(make_user: Any) -> None:

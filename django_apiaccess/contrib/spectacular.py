@@ -23,8 +23,6 @@ from .spectacular_answers import RefusalSerializer, described
 
 KEY_HEADER: Final = "apiKeyAuth"
 BEARER: Final = "bearerAuth"
-TOKEN: Final = "tokenAuth"
-"""Of the classes that take access tokens, or keys, alone: a scheme of another description has another name."""
 BASIC: Final = "basicAuth"
 COOKIE: Final = "cookieAuth"
 """The name that drf-spectacular gives to sessions too, so that both are one."""
@@ -60,7 +58,7 @@ class AccessScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
             bearer.append("an access token")
         if bearer:
             told = f"`Authorization: Bearer ...` with {' or '.join(bearer)}."
-            schemes[BEARER if len(bearer) > 1 or self.target.only is None else TOKEN] = {
+            schemes[BEARER] = {
                 "type": "http",
                 "scheme": "bearer",
                 "description": told,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -10,9 +11,12 @@ from django.contrib.auth.signals import user_logged_in
 from django.utils import timezone
 
 from ..authn.client import where_of
+from ..authn.failures import network_of
+from ..authn.rates import take
 from ..core.proof import Proof
+from ..core.rates import Rate
 from ..core.scopes import dump, parse
-from ..exceptions import MFARequired
+from ..exceptions import MFARequired, TooManyFailures
 from ..mfa import challenges, policy, trusted
 from ..mfa import service as mfa
 from ..mfa.errors import InvalidChallenge
@@ -67,10 +71,16 @@ def log_in(
 
 ENROLMENT_LIFETIME: Final = challenges.LIFETIME * 3
 """Whoever enrols must first find a phone and install an app."""
+PASSKEY_RATE: Final = Rate(60, 60)
+"""Log-ins by passkey alone that one network may begin: each makes a row, and anybody may ask."""
 
 
 def begin_passkey(request: Any, context: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     """The challenge of a log-in by passkey alone, and the options for the browser. Raises `NoSuchMethod` where there are no passkeys."""
+    where = where_of(request)
+    taken = take(f"passkey:network:{network_of(where.address)}", PASSKEY_RATE, time.time())
+    if not taken.allowed:
+        raise TooManyFailures(taken.reset)
     text, challenge = challenges.begin(Purpose.PASSKEY, context=context)
     return text, mfa.start(challenge, "webauthn", request=request, where=where_of(request))
 

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_not_required
+from django.db import transaction
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect, JsonResponse
 from django.shortcuts import render
@@ -42,9 +43,14 @@ class For(Enum):
     PROVING = "those, and those who must prove a factor first"
 
 
-@method_decorator([sensitive_post_parameters(), csrf_protect, login_not_required], name="dispatch")
+@method_decorator(
+    [transaction.non_atomic_requests, sensitive_post_parameters(), csrf_protect, login_not_required], name="dispatch"
+)
 class Page(View):
-    """A page. Its address may be opened by anybody; what they get to see depends on how far their log-in has come."""
+    """A page, never within a request's transaction: failures must be counted, and messages are sent outside of locks.
+
+    Its address may be opened by anybody; what they get to see depends on how far their log-in has come.
+    """
 
     audience = For.LOGGED_IN
     fresh = False

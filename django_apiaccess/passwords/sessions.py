@@ -50,7 +50,7 @@ def is_pending(session: Any) -> bool:
 
 
 def skipped_by_trust(session: Any) -> bool:
-    """Whether the user has a second factor that this session was not asked for, because its device is trusted. The admin asks all the same."""
+    """Whether this session was not asked for the user's second factor, because its device is trusted. The admin asks all the same."""
     stamped = session.get(STAMP)
     return bool(isinstance(stamped, dict) and stamped.get("trusted") and not session.get(DEVICE_ID_SESSION_KEY))
 

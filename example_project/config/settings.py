@@ -67,6 +67,7 @@ REST_FRAMEWORK = {
 PORT = os.environ.get("PORT") or "8000"
 ISSUER = os.environ.get("ISSUER") or f"http://127.0.0.1:{PORT}"
 
+CONSOLE = "django_apiaccess.sms.console.ConsoleGateway"
 API_ACCESS: dict[str, Any] = {
     "PEPPERS": PEPPERS.split(","),
     "ISSUER": ISSUER,
@@ -76,8 +77,8 @@ API_ACCESS: dict[str, Any] = {
         # Staff must add a second factor, and have two weeks for it. MFA_GRACE=0s: at the next log-in.
         "REQUIRED_FOR": ["staff"],
         "GRACE": os.environ.get("MFA_GRACE", "14d"),
-        # Codes go to this terminal. For real: twilio, vonage, sns or apprise, or a list of them.
-        "SMS_GATEWAY": os.environ.get("SMS_GATEWAY", "django_apiaccess.sms.console.ConsoleGateway"),
+        # Codes go to this terminal, while DEBUG is on. For real: twilio, vonage, sns or apprise, or a list of them.
+        "SMS_GATEWAY": os.environ.get("SMS_GATEWAY") or (CONSOLE if DEBUG else None),
     },
 }
 

@@ -17,6 +17,7 @@ CACHES = {
     "shared": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "shared_cache"},
 }
 API_ACCESS = {
+    "ISSUER": "https://id.example",
     "KEY_PREFIX": "shop",
     "KEY_DEFAULT_LIFETIME": "30d",
     "KEY_MAX_LIFETIME": "90d",

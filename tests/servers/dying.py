@@ -41,7 +41,7 @@ def main() -> None:
     if os.environ["DIE_AT"] == "answer":
         from django_apiaccess.tokens import service
 
-        service.access_token = lambda *_arguments: die()  # type: ignore[assignment, func-returns-value]
+        service.access_token = lambda *_arguments, **_named: die()  # type: ignore[assignment, func-returns-value]
     serve.main()
 
 

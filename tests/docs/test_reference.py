@@ -138,8 +138,15 @@ DJANGOS_OPTIONS = {
 }
 
 
+OWNERS = {
+    path.stem: ".".join(path.relative_to(ROOT).parts[:-3])
+    for path in (ROOT / "django_apiaccess").rglob("management/commands/[a-z]*.py")
+}
+"""Each command with its app."""
+
+
 def own_commands() -> list[str]:
-    return sorted(path.stem for path in (ROOT / "django_apiaccess/management/commands").glob("[a-z]*.py"))
+    return sorted(OWNERS)
 
 
 @pytest.mark.parametrize("name", own_commands())
@@ -147,7 +154,7 @@ def test_the_commands_page_has_the_command_with_every_option(name: str) -> None:
     text = (REFERENCE / "commands.md").read_text()
     assert f"\n## {name}\n" in text
     section = text.partition(f"\n## {name}\n")[2].partition("\n## ")[0]
-    command = load_command_class("django_apiaccess", name)
+    command = load_command_class(OWNERS[name], name)
     for action in command.create_parser("manage.py", name)._actions:
         options = [option for option in action.option_strings if option.startswith("--")]
         if options and not DJANGOS_OPTIONS & set(options):

@@ -7,6 +7,7 @@ from django.urls import path
 from .authorize import AuthorizeView
 from .connected import ConnectedView
 from .device_page import DeviceView
+from .registration import RegisterEndpoint
 from .userinfo import UserInfoView
 from .views import (
     DeviceAuthorizationEndpoint,
@@ -25,5 +26,6 @@ urlpatterns = [
     path("device_authorization/", DeviceAuthorizationEndpoint.as_view(), name="apiaccess-oauth-device-authorization"),
     path("device/", DeviceView.as_view(), name="apiaccess-oauth-device"),
     path("userinfo/", UserInfoView.as_view(), name="apiaccess-oauth-userinfo"),
+    path("register/", RegisterEndpoint.as_view(), name="apiaccess-oauth-register"),
     path("connected/", ConnectedView.as_view(), name="apiaccess-oauth-connected"),
 ]

@@ -34,6 +34,8 @@ class UserInfoView(APIView):
     throttle_classes = (AccessRateThrottle,)
     renderer_classes = (JSONRenderer,)
     access = AUTHENTICATED
+    schema = None
+    """As the other endpoints of the protocol it is described by the metadata document, not by the schema of the API."""
 
     def get(self, request: Request) -> Response:
         access = access_of(request)

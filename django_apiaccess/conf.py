@@ -341,6 +341,12 @@ def _grants(value: Any) -> str | None:
     return f"knows no grant {unknown[0]!r}; grants: {', '.join(OAUTH_GRANTS)}" if unknown else None
 
 
+def _scope_list(value: Any) -> str | None:
+    if isinstance(value, str) or not isinstance(value, Sequence) or not all(isinstance(item, str) for item in value):
+        return "must be a list of scopes, as ['orders:read']"
+    return None
+
+
 def _resources(value: Any) -> str | None:
     if isinstance(value, str) or not isinstance(value, Sequence) or not all(isinstance(item, str) for item in value):
         return "must be a list of resource identifiers, as ['https://files.example/']"
@@ -369,6 +375,7 @@ OAUTH_DEFAULTS: Final[dict[str, Any]] = {
     "DEVICE_CODE_LIFETIME": "10m",
     "DPOP": "optional",
     "REGISTRATION": False,
+    "REGISTRATION_SCOPES": (),
     "RESOURCES": (),
     "CONSENT_MAX_AGE": "90d",
     "RATE": "300/min",
@@ -381,6 +388,7 @@ OAUTH_COMPLAINTS: Final[dict[str, Callable[[Any], str | None]]] = {
     "DEVICE_CODE_LIFETIME": _up_to(timedelta(minutes=30)),
     "DPOP": _dpop_policy,
     "REGISTRATION": _boolean,
+    "REGISTRATION_SCOPES": _scope_list,
     "RESOURCES": _resources,
     "CONSENT_MAX_AGE": _duration_complaint,
     "RATE": _rate,

@@ -11,6 +11,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.hashers import make_password
 from django.core.management import call_command
 
+from django_apiaccess.contrib.oauth import clients
 from django_apiaccess.core import digests
 from django_apiaccess.events.source import Actor
 from django_apiaccess.keys import service as keys
@@ -140,10 +141,23 @@ def actions(user: str) -> list[str]:
     return [event.action for event in events if any(sid in str(event.details) for sid in sids)]
 
 
+def oauth_client(name: str, **fields: Any) -> dict[str, str]:
+    """A new OAuth client; `account`: the name of a new service account that it speaks for, in the role `fulfilment`."""
+    account = fields.pop("account", "")
+    if account:
+        owner = User.objects.create_user(f"owner-of-{account}")
+        made = keys.create_service_account(name=account, owner=owner, purpose="test", by=BY)
+        roles.grant(user=made.user, role="fulfilment", by=BY)
+        fields["service_account"] = made
+    registered = clients.create(by=BY, name=name, **fields)
+    return {"client_id": registered.client.client_id, "client_secret": registered.secret}
+
+
 COMMANDS: dict[str, Callable[..., Any]] = {
     command.__name__: command
     for command in (
         prepare, issue, revoke, rotate, grant, ungrant, narrow_role, set_active, uses, refusals, pepper_of, fingerprint,
         person, demo_password, set_password, update_password, delete_user, revoke_tokens, refresh_tokens, ended_sessions, last_use, actions,
+        oauth_client,
     )
 }  # fmt: skip

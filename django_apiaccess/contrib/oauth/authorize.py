@@ -146,6 +146,7 @@ class AuthorizeView(View):
         if decision == "allow" and request.POST.get("shown") == dump(asked.scopes):
             return self._approve(request, asked, posted=True, remember=True)
         context = context_of(asked.request, asked.user, asked.scopes, asked.consent)
+        context["switch_url"] = redirect_to_login(request.get_full_path(), access_settings.login_url).url
         return pages.page(request, "consent.html", context, redirect_uri=asked.request.redirect_uri)
 
     def _approve(self, request: HttpRequest, asked: Asked, *, posted: bool, remember: bool) -> HttpResponse:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
+
+from django.utils.translation import ngettext
 
 from ...conf import access_settings
 from ...core.scopes import dump, registry
@@ -27,11 +30,24 @@ def context_of(
         "shown": dump(scopes),
         "left_out": sorted(asked.scopes - scopes),
         "resources": asked.resource.split() or [access_settings.AUDIENCE],
-        "lifetime": client.session_lifetime or access_settings.SESSION_MAX_LIFETIME
-        if "refresh_token" in client.grant_types.split()
-        else issuing.access_token_lifetime(client),
+        "lifetime": in_words(
+            client.session_lifetime or access_settings.SESSION_MAX_LIFETIME
+            if "refresh_token" in client.grant_types.split()
+            else issuing.access_token_lifetime(client)
+        ),
         "known_since": consent.granted_at if consent is not None else None,
     }
+
+
+def in_words(span: timedelta) -> str:
+    """A span for a person, by its largest unit that divides it: `90 days`."""
+    seconds = int(span.total_seconds())
+    if seconds % 86400 == 0:
+        return ngettext("%(count)d day", "%(count)d days", seconds // 86400) % {"count": seconds // 86400}
+    if seconds % 3600 == 0:
+        return ngettext("%(count)d hour", "%(count)d hours", seconds // 3600) % {"count": seconds // 3600}
+    minutes = max(1, seconds // 60)
+    return ngettext("%(count)d minute", "%(count)d minutes", minutes) % {"count": minutes}
 
 
 def describe(name: str, *, new: bool = False) -> dict[str, Any]:

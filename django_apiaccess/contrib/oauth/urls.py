@@ -14,6 +14,7 @@ def patterns() -> list[Any]:
     from .authorize import AuthorizeView
     from .connected import ConnectedView
     from .device_page import DeviceView
+    from .registration import RegisterEndpoint
     from .userinfo import UserInfoView
     from .views import (
         DeviceAuthorizationEndpoint,
@@ -34,6 +35,7 @@ def patterns() -> list[Any]:
         ),
         path("device/", DeviceView.as_view(), name="apiaccess-oauth-device"),
         path("userinfo/", UserInfoView.as_view(), name="apiaccess-oauth-userinfo"),
+        path("register/", RegisterEndpoint.as_view(), name="apiaccess-oauth-register"),
         path("connected/", ConnectedView.as_view(), name="apiaccess-oauth-connected"),
     ]
 

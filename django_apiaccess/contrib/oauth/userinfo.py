@@ -35,6 +35,8 @@ class UserInfoView(APIView):
     renderer_classes = (JSONRenderer,)
     schema = None  # clients find it by the discovery document, as the other endpoints of the authorization server
     access = AUTHENTICATED
+    schema = None
+    """As the other endpoints of the protocol it is described by the metadata document, not by the schema of the API."""
 
     def get(self, request: Request) -> Response:
         access = access_of(request)

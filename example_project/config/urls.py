@@ -1,7 +1,6 @@
 """Where everything is."""
 
 from django.contrib import admin
-from django.contrib.auth.views import LoginView
 from django.urls import include, path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
@@ -28,7 +27,6 @@ urlpatterns = [
     path("api/docs/", Docs.as_view(url_name="schema"), name="docs"),
     path("access/", include("django_apiaccess.urls")),
     path("oauth/", include("django_apiaccess.contrib.oauth.urls")),
-    path("login/", LoginView.as_view(template_name="admin/login.html"), name="login"),
     path(".well-known/", include("django_apiaccess.wellknown")),
     path("admin/", admin.site.urls),
 ]

@@ -31,7 +31,7 @@ def odd_names(user):
         (odd_names, {"boss"}),
         (f"{__name__}.odd_names", {"boss"}),
     ],
-    ids=str,
+    ids=lambda given: "" if isinstance(given, set) else getattr(given, "__name__", str(given)),
 )
 def test_a_policy_means_whom_it_names(make_user, make_role, mfa, required, who):
     make_role("manager", "docs:delete")

@@ -22,5 +22,6 @@ DATABASES = {
 }
 EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-API_ACCESS = {**API_ACCESS, **json.loads(os.environ.get("API_ACCESS", "{}"))}
+MFA = {**API_ACCESS["MFA"], "SMS_GATEWAY": os.environ.get("SMS_GATEWAY")}  # the terminal's is for DEBUG
+API_ACCESS = {**API_ACCESS, "MFA": MFA, **json.loads(os.environ.get("API_ACCESS", "{}"))}
 CACHES["default"]["KEY_PREFIX"] = os.environ.get("CACHE_PREFIX", "")

@@ -76,7 +76,7 @@ class Person:
     def open(self, url):
         """The page, logged in first where the site asks for it."""
         page = self.browser.get(url, timeout=30)
-        if urlsplit(page.url).path == "/login/":
+        if urlsplit(page.url).path == "/access/security/login/":
             answer = self.submit(page, username=self.name, password="secret")
             assert answer.status_code == 302, answer.text
             page = self.browser.get(f"{self.site}{answer.headers['Location']}", timeout=30)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
+from urllib.parse import urlsplit
 
 from ...conf import access_settings
 from ...core.scopes import registry
@@ -40,9 +41,16 @@ def within_held(user: Any, scopes: Iterable[str]) -> frozenset[str]:
     return frozenset(kept | registry.reduce(partly)) | identity_scopes(wanted)
 
 
+def own_name(resource: str) -> str:
+    """The resource by the name that tokens have for it: this API is also known by the origin that its metadata publishes (RFC 9728)."""
+    parts = urlsplit(access_settings.ISSUER)
+    origin = f"{parts.scheme}://{parts.netloc}"
+    return access_settings.AUDIENCE if parts.netloc and resource.removesuffix("/") == origin else resource
+
+
 def requested_resource(client: OAuthClient, wanted: Iterable[str]) -> str:
     """The resources that the tokens will be for (RFC 8707), as words; empty: this API. Raises `OAuthError` (`invalid_target`)."""
-    asked = list(dict.fromkeys(wanted))
+    asked = list(dict.fromkeys(map(own_name, wanted)))
     allowed = {access_settings.AUDIENCE, *client.audiences.split()}
     unknown = [one for one in asked if one not in allowed]
     if unknown:
@@ -52,7 +60,7 @@ def requested_resource(client: OAuthClient, wanted: Iterable[str]) -> str:
 
 def narrowed_resource(granted: str, wanted: Iterable[str]) -> str:
     """Of the granted resources those that are asked for now; empty: all of them. Raises `OAuthError` (`invalid_target`)."""
-    asked = list(dict.fromkeys(wanted))
+    asked = list(dict.fromkeys(map(own_name, wanted)))
     allowed = set(granted.split()) or {access_settings.AUDIENCE}
     if not set(asked) <= allowed:
         raise OAuthError("invalid_target", "The resource was not granted.")

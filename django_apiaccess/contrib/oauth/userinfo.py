@@ -33,7 +33,6 @@ class UserInfoView(APIView):
     permission_classes = (HasAccess,)
     throttle_classes = (AccessRateThrottle,)
     renderer_classes = (JSONRenderer,)
-    schema = None  # clients find it by the discovery document, as the other endpoints of the authorization server
     access = AUTHENTICATED
     schema = None
     """As the other endpoints of the protocol it is described by the metadata document, not by the schema of the API."""

@@ -99,7 +99,30 @@ def _events(value: Any) -> str | None:
     unknown = sorted(set(value) - EVENTS_DEFAULTS.keys())
     if unknown:
         return f"knows no entry {unknown[0]!r}; entries: {', '.join(sorted(EVENTS_DEFAULTS))}"
-    return _optional_duration(value.get("RETENTION"))
+    complaints: dict[str, Callable[[Any], str | None]] = {
+        "RETENTION": _optional_duration,
+        "SEAL_EVERY": _count,
+        "SEAL_AFTER": _duration_complaint,
+        "SEAL_KEY": _optional_text,
+        "SINKS": _sinks,
+    }
+    found = {name: complaints[name](given_value) for name, given_value in value.items()}
+    return next((f"{name} {problem}" for name, problem in found.items() if problem), None)
+
+
+def _sinks(value: Any) -> str | None:
+    how = "must be a list of {'BACKEND': dotted path, 'OPTIONS': {...}}"
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        return how
+    for sink in value:
+        parts = {"BACKEND": sink} if isinstance(sink, str) else sink
+        if (
+            not isinstance(parts, Mapping)
+            or not isinstance(parts.get("BACKEND"), str)
+            or set(parts) - {"BACKEND", "OPTIONS"}
+        ):
+            return how
+    return None
 
 
 CREDENTIAL_KINDS: Final = frozenset({"api_key", "jwt", "basic", "session"})
@@ -400,7 +423,13 @@ LOCKOUT_DEFAULTS: Final[dict[str, Any]] = {
     "MAX_DELAY": "15m",
     "FORGET_AFTER": "24h",
 }
-EVENTS_DEFAULTS: Final[dict[str, Any]] = {"RETENTION": None}
+EVENTS_DEFAULTS: Final[dict[str, Any]] = {
+    "RETENTION": None,
+    "SINKS": (),
+    "SEAL_EVERY": 500,
+    "SEAL_AFTER": "5m",
+    "SEAL_KEY": None,
+}
 
 SETTINGS: Final[dict[str, Setting]] = {
     setting.name: setting
@@ -681,6 +710,30 @@ class AccessSettings:
     def NOTIFIER(self) -> str:
         """Dotted path of what tells a person of something: `notifier(user, kind, context)`."""
         return str(_get("NOTIFIER"))
+
+    @cached_property
+    def EVENTS_SINKS(self) -> tuple[tuple[str, Mapping[str, Any]], ...]:
+        """Where events go besides the database and the logger: dotted path and options of each."""
+        sinks = _entry("EVENTS", EVENTS_DEFAULTS, "SINKS")
+        return tuple(
+            (sink, {}) if isinstance(sink, str) else (sink["BACKEND"], sink.get("OPTIONS", {})) for sink in sinks
+        )
+
+    @cached_property
+    def EVENTS_SEAL_EVERY(self) -> int:
+        """After how many events a process seals."""
+        return int(_entry("EVENTS", EVENTS_DEFAULTS, "SEAL_EVERY"))
+
+    @cached_property
+    def EVENTS_SEAL_AFTER(self) -> timedelta:
+        """After how long a process seals what is not sealed."""
+        return duration(_entry("EVENTS", EVENTS_DEFAULTS, "SEAL_AFTER"))
+
+    @cached_property
+    def EVENTS_SEAL_KEY(self) -> str | None:
+        """Path of a PEM file with the Ed25519 key that signs checkpoints; None: a key derived from the newest pepper."""
+        value = _entry("EVENTS", EVENTS_DEFAULTS, "SEAL_KEY")
+        return None if value is None else str(value)
 
     @cached_property
     def EVENTS_RETENTION(self) -> timedelta | None:

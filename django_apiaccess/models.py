@@ -1,7 +1,7 @@
 """The models of every feature, at the place where Django looks. One line a feature."""
 
 from .authn.models import FailureCounter, RateCounter, UsedProof
-from .events.models import Event
+from .events.models import Checkpoint, Delivered, Event, SealedTo
 from .keys.models import APIKey, APIKeySecret, ServiceAccount
 from .mfa.models import MFAChallenge, MFADuty, RecoveryCode, SMSFactor, TOTPFactor, TrustedDevice
 from .roles.models import Generation, Grant, Role, Scope, SeparationOfDuty
@@ -10,6 +10,8 @@ from .tokens.models import LinkedIdentity, RefreshToken, SigningKey, TokenSessio
 __all__ = [
     "APIKey",
     "APIKeySecret",
+    "Checkpoint",
+    "Delivered",
     "Event",
     "FailureCounter",
     "Generation",
@@ -23,6 +25,7 @@ __all__ = [
     "Role",
     "SMSFactor",
     "Scope",
+    "SealedTo",
     "SeparationOfDuty",
     "ServiceAccount",
     "SigningKey",

@@ -16,6 +16,7 @@ from django_apiaccess.authn.rates import seen
 from django_apiaccess.authn.replays import trouble
 from django_apiaccess.background import flusher
 from django_apiaccess.events.later import later
+from django_apiaccess.events.sealing import background_sealer
 from django_apiaccess.events.source import Actor
 from django_apiaccess.keys import service as keys
 from django_apiaccess.keys.lookup import memory
@@ -36,7 +37,7 @@ def _nothing_left_over(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """What a test's requests left to be written later, or to be remembered, belongs to that test alone."""
     monkeypatch.setattr(flusher, "wake", lambda: None)  # no thread that writes whenever it likes; tests/servers have it
     yield
-    for collector in (usage, session_usage, later):
+    for collector in (usage, session_usage, later, background_sealer):
         collector.forget()
     memory.clear()
     remembered.clear()

@@ -18,8 +18,8 @@ from django.utils import timezone
 from ..authn.failures import ended_before
 from ..authn.models import FailureCounter, RateCounter, UsedProof
 from ..conf import access_settings
-from ..events.models import Event
 from ..events.record import changed
+from ..events.retention import prunable, prune_events
 from ..events.source import Actor
 from ..events.tags import Action
 from ..keys.models import APIKey, APIKeySecret
@@ -58,6 +58,9 @@ def prune(*, by: Actor, keep: timedelta = KEEP, dry_run: bool = False, step: Ste
             counts[part.name] += len(ids) if dry_run else _delete(part.model, ids)
             if step is not None:
                 step(len(ids))
+    retention = access_settings.EVENTS_RETENTION
+    if retention is not None:
+        counts["events"] = prunable(now - retention) if dry_run else prune_events(now - retention)
     retired = SigningKey.objects.filter(verifies_until__lte=now).exclude(sealed_private="")
     counts["private keys"] = retired.count() if dry_run else forget_retired()
     if not dry_run and any(counts.values()):
@@ -85,9 +88,6 @@ def _parts(now: datetime, keep: timedelta) -> Iterator[Part]:
     yield Part("trusted devices", TrustedDevice, lambda: _ids(_trust_over(now - keep)))
     yield Part("unconfirmed apps", TOTPFactor, lambda: _ids(_unconfirmed(TOTPFactor, now)))
     yield Part("unconfirmed phones", SMSFactor, lambda: _ids(_unconfirmed(SMSFactor, now)))
-    retention = access_settings.EVENTS_RETENTION
-    if retention is not None:
-        yield Part("events", Event, lambda: _ids(Event.objects.filter(at__lt=now - retention)))
 
 
 def ids_of(found: Any) -> Iterator[list[Any]]:

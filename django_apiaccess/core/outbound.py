@@ -136,6 +136,8 @@ def post(
     form: Mapping[str, str] | None = None,
     document: Mapping[str, Any] | None = None,
     basic: tuple[str, str] | None = None,
+    json_text: bytes | None = None,
+    headers: Mapping[str, str] | None = None,
     allow_private: bool = False,
     allow_http: bool = False,
     context: ssl.SSLContext | None = None,
@@ -144,13 +146,15 @@ def post(
 ) -> Answer:
     """Send a form, or `document` as JSON, with `basic` (user name, password; RFC 7617) if given. A redirect is an answer as any other.
 
+    `json_text` is a JSON document whose very bytes matter, as where `headers` sign them.
+
     Raises `FetchError`; `sent` says whether the server may have acted on it all the same. Its text may hold what the server wrote.
     """
-    if document is not None:
-        kind, body = "application/json", json.dumps(document).encode()
+    if json_text is not None or document is not None:
+        kind, body = "application/json", json.dumps(document).encode() if json_text is None else json_text
     else:
         kind, body = "application/x-www-form-urlencoded", urlencode(form or {}).encode()
-    headers = {"Content-Type": kind}
+    headers = {"Content-Type": kind, **(headers or {})}
     if basic is not None:
         headers["Authorization"] = "Basic " + base64.b64encode(f"{basic[0]}:{basic[1]}".encode()).decode()
     return _ask(_Request("POST", url, allow_private, allow_http, context, max_bytes, timeout), headers, body)

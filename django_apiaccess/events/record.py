@@ -15,10 +15,14 @@ from typing import Any, Final
 from django.core.signals import request_finished
 from django.db import Error, connections, models, router, transaction
 
+from ..conf import access_settings
 from ..core.access import CredentialRef
 from ..core.reasons import Reason
 from ..signals import access_event
+from . import canonical
 from .models import Event
+from .sealing import background_sealer
+from .sinks import sinks
 from .source import Actor
 from .tags import Action
 
@@ -47,7 +51,7 @@ def _event(action: Action, by: Actor, **columns: Any) -> Event:
             credential_label=_clean(credential.label)[:150],
         )
     columns["reason"] = _clean(str(columns.get("reason", "")))[:255]
-    return Event(
+    event = Event(
         action=action.value,
         actor_kind=by.kind,
         actor_id=_clean(by.id)[:64],
@@ -58,6 +62,8 @@ def _event(action: Action, by: Actor, **columns: Any) -> Event:
         request_id=by.where.request_id[:64],
         **columns,
     )
+    event.mac = canonical.mac(event, access_settings.PEPPERS)
+    return event
 
 
 def _clean(text: str) -> str:
@@ -73,6 +79,7 @@ def changed(
         action, by, outcome=Event.Outcome.SUCCESS, reason=reason, details=details, **target_of(target, label)
     )
     event.save(force_insert=True)
+    background_sealer.written(1)
     transaction.on_commit(lambda: _announce(event), using=event._state.db, robust=True)
     return event
 
@@ -86,6 +93,7 @@ def changed_many(
         for target, details in targets
     ]
     Event.objects.bulk_create(events, batch_size=1000)
+    background_sealer.written(len(events))
     transaction.on_commit(lambda: _announce_all(events), using=router.db_for_write(Event), robust=True)
     return len(events)
 
@@ -131,6 +139,7 @@ def _save(events: list[Event]) -> None:
     for event in events:
         try:
             event.save(force_insert=True)
+            background_sealer.written(1)
         except Error:  # the request's answer matters more than its line; the logger still gets it
             logger.exception("The audit log could not be written", extra={"access_event": event.action})
         _announce(event)
@@ -151,6 +160,9 @@ def _announce(event: Event) -> None:
         f" ({event.reason})" if event.reason else "",
         extra={"access_event": as_fields(event)},
     )
+    for sink in sinks():
+        if not sink.acknowledges:
+            sink.safely_take(as_fields(event))
     for _receiver, answer in access_event.send_robust(sender=Event, event=event):
         if isinstance(answer, Exception):
             logger.error("A receiver of access_event failed", exc_info=answer)

@@ -68,4 +68,5 @@ class Action(StrEnum):
     TOKEN_EXCHANGED = "token.exchanged"
     CREDENTIAL_REFUSED = "credential.refused"
     ACCESS_DENIED = "access.denied"
+    EVENTS_ERASED = "events.erased"
     CHANGE_REFUSED = "change.refused"

@@ -1,0 +1,137 @@
+"""Sealing: events are chained by SHA-256 in the order in which they are sealed, and the end of the chain is signed now and then.
+
+Writing an event takes no lock. Sealing does: who moves the one row of `SealedTo` from where it read it has sealed; a second sealer at the
+same moment finds it moved and does nothing. Rolled-back and late transactions leave no hole: the order is that of sealing.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from typing import Final
+
+from django.db import DatabaseError, router, transaction
+from django.utils import timezone
+
+from ..background import flusher
+from ..conf import access_settings
+from . import canonical, sealing_key
+from .models import Checkpoint, Event, SealedTo
+
+BATCH: Final = 500
+logger: Final = logging.getLogger("django_apiaccess.checkpoints")
+
+
+class OvertakenError(Exception):
+    """Another sealer was at work; nothing was done."""
+
+
+def seal(*, most: int | None = None) -> int:
+    """Seal what is not sealed, and sign where the chain ends. Returns how many events. Any number of processes may call it at once."""
+    total = 0
+    while most is None or total < most:
+        try:
+            with transaction.atomic(using=router.db_for_write(Event)):
+                count = _seal_batch()
+        except OvertakenError:
+            break
+        total += count
+        if count < BATCH:
+            break
+    return total
+
+
+def _seal_batch() -> int:
+    using = router.db_for_write(Event)
+    end, _made = SealedTo.objects.using(using).get_or_create(pk=1)
+    # a write that changes nothing: from here on no other sealer reads the same end, on SQLite neither
+    if not SealedTo.objects.using(using).filter(pk=1, seq=end.seq, link=end.link).update(seq=end.seq):
+        raise OvertakenError
+    events = list(Event.objects.using(using).filter(seq=None).order_by("pk")[:BATCH])
+    if not events:
+        return 0
+    seq, link = end.seq, end.link
+    for event in events:
+        seq += 1
+        link = canonical.link(link, seq, canonical.content(event))
+        event.seq, event.link, event.commitment = seq, link, canonical.commitment(event)
+    Event.objects.using(using).bulk_update(events, ["seq", "link", "commitment"])
+    if not SealedTo.objects.using(using).filter(pk=1, seq=end.seq, link=end.link).update(seq=seq, link=link):
+        raise OvertakenError
+    checkpoint(Checkpoint.Kind.SEAL, end.seq + 1, seq, link)
+    return len(events)
+
+
+def checkpoint(kind: Checkpoint.Kind, first_seq: int, seq: int, link: str) -> Checkpoint:
+    """Sign and store where the chain is. After commit it goes to the logger: a copy out of reach of who can change the database."""
+    made = Checkpoint(kind=kind, first_seq=first_seq, seq=seq, link=link, at=timezone.now())
+    made.key_id, made.signature = sealing_key.sign(said_by(made))
+    made.save(force_insert=True)
+    transaction.on_commit(lambda: announce(made), using=made._state.db, robust=True)
+    return made
+
+
+def said_by(made: Checkpoint) -> bytes:
+    """What a checkpoint's signature is over."""
+    return f"django_apiaccess|{made.kind}|{made.first_seq}|{made.seq}|{made.link}".encode()
+
+
+def as_line(made: Checkpoint) -> str:
+    """A checkpoint as one line of a file."""
+    return f"{made.at.isoformat()} {made.kind} {made.first_seq} {made.seq} {made.link} {made.key_id} {made.signature}"
+
+
+def announce(made: Checkpoint) -> None:
+    """To the logger `django_apiaccess.checkpoints`, and to the sinks that keep checkpoints."""
+    from .sinks import sinks
+
+    logger.info("%s", as_line(made))
+    for sink in sinks():
+        sink.safely_take_checkpoint(as_line(made))
+
+
+class BackgroundSealer:
+    """Seals in the flusher's thread, after `SEAL_EVERY` events of this process or `SEAL_AFTER` its first one that waits."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._since = 0.0
+        self._busy = threading.Lock()
+
+    def written(self, count: int) -> None:
+        """This process wrote events. Cheap: called for every one."""
+        if not self._count:
+            self._since = time.monotonic()
+        self._count += count
+        flusher.wake()
+
+    def pending(self) -> bool:
+        waiting = time.monotonic() - self._since
+        return bool(self._count) and (
+            self._count >= access_settings.EVENTS_SEAL_EVERY
+            or waiting >= access_settings.EVENTS_SEAL_AFTER.total_seconds()
+        )
+
+    def flush(self) -> None:
+        if not self.pending() or not self._busy.acquire(blocking=False):
+            return
+        try:
+            self._count = 0
+            seal()
+        except DatabaseError:
+            self._count += 1  # the next flush tries again
+            self._since = float("-inf")
+            raise
+        finally:
+            self._busy.release()
+
+    def forget(self) -> None:
+        """Drop what was counted."""
+        self._count = 0
+        self._since = 0.0
+        self._busy = threading.Lock()
+
+
+background_sealer: Final = BackgroundSealer()
+flusher.register(background_sealer)

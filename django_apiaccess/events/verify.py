@@ -1,0 +1,191 @@
+"""Checking the audit log: what was changed, removed, inserted, reordered or cut off, and where.
+
+The rows are compared with the chain, the chain with the signed checkpoints, and these, where there are any, with copies kept elsewhere
+(`--checkpoints FILE`): who can write to the database can cut off the end of everything in it, and only a copy shows that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from ..conf import access_settings
+from . import canonical, sealing, sealing_key
+from .models import Checkpoint, Event, SealedTo
+from .tags import Action
+
+CHUNK: Final = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong, where. `seq` 0: not with one sealed event."""
+
+    seq: int
+    what: str
+
+    def __str__(self) -> str:
+        return f"event {self.seq}: {self.what}" if self.seq else self.what
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """The verdict: problems (none: the log is whole), how many events were looked at, up to where it is sealed."""
+
+    problems: tuple[Problem, ...]
+    sealed: int
+    unsealed: int
+    sealed_to: int
+    pruned_to: int
+
+    @property
+    def sound(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.problems
+
+
+def verify(copies: Iterable[str] = (), *, most: int = 100) -> Verified:
+    """Check everything, and `copies` of checkpoints (lines as the sinks keep them). At most `most` problems are told."""
+    pruned = {row.first_seq: row for row in Checkpoint.objects.filter(kind=Checkpoint.Kind.PRUNE).order_by("seq")}
+    seals = {row.seq: row for row in Checkpoint.objects.filter(kind=Checkpoint.Kind.SEAL)}
+    walk = _Walk(pruned, seals)
+    problems: list[Problem] = []
+    for problem in _all(walk, pruned, seals, copies):
+        problems.append(problem)
+        if len(problems) >= most:
+            break
+    unsealed = Event.objects.filter(seq=None).count()
+    pruned_to = max((row.seq for row in pruned.values()), default=0)
+    return Verified(tuple(problems), walk.count, unsealed, walk.seq, pruned_to)
+
+
+def _all(
+    walk: _Walk, pruned: dict[int, Checkpoint], seals: dict[int, Checkpoint], copies: Iterable[str]
+) -> Iterator[Problem]:
+    for row in (*pruned.values(), *seals.values()):
+        if not sealing_key.is_signed(sealing.said_by(row), row.key_id, row.signature):
+            yield Problem(
+                row.seq,
+                f"the checkpoint of {row.first_seq}-{row.seq} is not signed by a key of ours: it was changed or made up",
+            )
+    yield from walk.problems()
+    yield from walk.erasures()
+    yield from _end(walk, seals)
+    yield from _unsealed()
+    yield from _against_copies(walk, copies)
+
+
+class _Walk:
+    """One pass over the chain."""
+
+    def __init__(self, pruned: dict[int, Checkpoint], seals: dict[int, Checkpoint]) -> None:
+        self._pruned = pruned
+        self._seals = seals
+        self.seq = 0
+        self.link = ""
+        self.count = 0
+        self.links: dict[int, str] = {}
+        """The link at each checkpoint's place."""
+        self._erased: dict[str, int] = {}
+        self._announced: set[str] = set()
+
+    def problems(self) -> Iterator[Problem]:
+        self._jump()
+        broken = False
+        for event in Event.objects.filter(seq__isnull=False).order_by("seq").iterator(chunk_size=CHUNK):
+            assert event.seq is not None
+            self.count += 1
+            if event.seq <= self.seq:
+                yield Problem(event.seq, f"{_named(event)} stands where the events were pruned: it was inserted")
+                continue
+            if event.seq != self.seq + 1:
+                gap = f"{self.seq + 1}" if event.seq == self.seq + 2 else f"{self.seq + 1} to {event.seq - 1}"
+                yield Problem(self.seq + 1, f"removed: {gap} missing before {_named(event)}")
+                broken = True
+            expected = canonical.link(self.link, event.seq, canonical.content(event))
+            if event.commitment != canonical.commitment(event):
+                yield Problem(event.seq, f"{_named(event)} was changed: its personal part is not what was sealed")
+            elif event.link != expected and not broken:
+                yield Problem(event.seq, f"{_named(event)} was changed, inserted or moved: it does not fit the chain")
+            broken = False  # go on from what the row says: what follows may be whole
+            self.seq, self.link = event.seq, event.link
+            self._note(event)
+            if event.seq in self._seals and self._seals[event.seq].link != event.link:
+                yield Problem(event.seq, f"{_named(event)} is not what the checkpoint was signed over")
+            self.links[event.seq] = event.link
+            self._jump()
+
+    def _jump(self) -> None:
+        """Over a stretch that was pruned: its signed stub says where the chain goes on."""
+        while self.seq + 1 in self._pruned:
+            stub = self._pruned[self.seq + 1]
+            self.seq, self.link = stub.seq, stub.link
+            self.links[stub.seq] = stub.link
+
+    def _note(self, event: Event) -> None:
+        if event.erased:
+            self._erased[event.uid] = event.seq or 0
+        if event.action == Action.EVENTS_ERASED and isinstance(event.details, dict):
+            self._announced.update(event.details.get("uids", ()))
+
+    def erasures(self) -> Iterator[Problem]:
+        """Erasing personal data is an event itself; blanks that no event speaks of were made by hand."""
+        waiting = Event.objects.filter(seq=None, action=Action.EVENTS_ERASED)
+        announced = self._announced.union(*(event.details.get("uids", ()) for event in waiting if _is_vouched(event)))
+        for uid, seq in self._erased.items():
+            if uid not in announced:
+                yield Problem(seq, "its personal part was blanked, and no event says that it was erased")
+
+
+def _end(walk: _Walk, seals: dict[int, Checkpoint]) -> Iterator[Problem]:
+    end = SealedTo.objects.filter(pk=1).first()
+    last = max(seals, default=0)
+    if walk.seq < last:
+        yield Problem(
+            walk.seq + 1, f"the end was cut off: a checkpoint was signed at {last}, the events end at {walk.seq}"
+        )
+    if end is not None and (end.seq, end.link) != (walk.seq, walk.link):
+        yield Problem(0, f"the chain should end at {end.seq}; the events end at {walk.seq}")
+    if end is None and walk.count:
+        yield Problem(0, "the row that says where the chain ends was removed")
+    if walk.seq > last and walk.count:
+        yield Problem(last + 1, f"no checkpoint was signed for the events from {last + 1} on: their seals are made up")
+
+
+def _unsealed() -> Iterator[Problem]:
+    for event in Event.objects.filter(seq=None).order_by("pk").iterator(chunk_size=CHUNK):
+        if not _is_vouched(event):
+            yield Problem(0, f"{_named(event)} (not sealed yet) was not written by this app, or was changed since")
+
+
+def _is_vouched(event: Event) -> bool:
+    return canonical.is_vouched(event, access_settings.PEPPERS)
+
+
+def _against_copies(walk: _Walk, copies: Iterable[str]) -> Iterator[Problem]:
+    for number, line in enumerate(copies, start=1):
+        parts = line.split()
+        if not parts:
+            continue
+        try:
+            _at, kind, first, seq, link, key, signature = parts
+            row = Checkpoint(kind=kind, first_seq=int(first), seq=int(seq), link=link, key_id=key, signature=signature)
+        except ValueError:
+            yield Problem(0, f"line {number} of the copies is no checkpoint")
+            continue
+        if not sealing_key.is_signed(sealing.said_by(row), row.key_id, row.signature):
+            yield Problem(0, f"line {number} of the copies is not signed by a key of ours")
+        elif row.seq > walk.seq:
+            yield Problem(
+                walk.seq + 1,
+                f"the end was cut off: a copy of a checkpoint reaches to {row.seq}, the events end at {walk.seq}",
+            )
+        elif row.seq in walk.links and walk.links[row.seq] != row.link:
+            yield Problem(
+                row.seq, "the chain was made anew: it is not the one that a copy of a checkpoint was signed over"
+            )
+
+
+def _named(event: Event) -> str:
+    return f"{event.action} of {event.at:%Y-%m-%d %H:%M:%S}"

@@ -1,0 +1,347 @@
+"""The chain: what is sealed, and every way of changing it by SQL that we could think of."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.db import connection
+from django.utils import timezone
+
+from django_apiaccess.core.reasons import Reason
+from django_apiaccess.events import canonical, retention, sealing
+from django_apiaccess.events.models import Checkpoint, Event, SealedTo
+from django_apiaccess.events.record import changed, refused
+from django_apiaccess.events.source import Actor, Where
+from django_apiaccess.events.tags import Action
+from django_apiaccess.events.verify import verify
+
+pytestmark = pytest.mark.django_db
+WHERE = Where("192.0.2.7", "POST", "/orders/", "abc")
+
+
+@pytest.fixture
+def write() -> Callable[..., None]:
+    """`write(5)`: five events of different kinds, and none of before."""
+    Event.objects.all().delete()
+
+    def make(count: int = 1) -> None:
+        for number in range(count):
+            by = Actor("user", f"ann {number} é\N{GRINNING FACE}", str(number), where=WHERE)
+            if number % 2:
+                refused(Action.ACCESS_DENIED, Reason.SCOPE_MISSING, by=by, detail="x", missing=["a", "b"], ratio=0.5)
+            else:
+                changed(Action.KEY_CREATED, None, by=by, label="a key", nested={"z": 1, "a": [1, None, True]})
+
+    return make
+
+
+def sql(text: str, *values: Any) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(text, values)
+
+
+def problems() -> list[str]:
+    return [str(problem) for problem in verify().problems]
+
+
+def sealed(seq: int) -> Event:
+    return Event.objects.get(seq=seq)
+
+
+def test_an_untouched_log_is_whole(write: Any) -> None:
+    write(7)
+    assert sealing.seal() == 7
+    write(3)
+    assert sealing.seal() == 3
+    write(2)
+    found = verify()
+    assert (found.problems, found.sealed, found.sealed_to, found.unsealed) == ((), 10, 10, 2)
+
+
+def test_sealing_nothing_signs_nothing(write: Any) -> None:
+    assert sealing.seal() == 0
+    write(1)
+    sealing.seal()
+    assert sealing.seal() == 0
+    assert Checkpoint.objects.count() == 1
+
+
+def test_more_than_a_batch_is_one_chain(write: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sealing, "BATCH", 4)
+    write(10)
+    assert sealing.seal() == 10
+    assert list(Checkpoint.objects.order_by("seq").values_list("first_seq", "seq")) == [(1, 4), (5, 8), (9, 10)]
+    assert verify().sound
+
+
+COLUMNS = [
+    ("action", "key.revoked"),
+    ("outcome", "failed"),
+    ("reason", "because"),
+    ("actor_kind", "system"),
+    ("actor_id", "99"),
+    ("actor_label", "mallory"),
+    ("credential_kind", "jwt"),
+    ("credential_id", "x"),
+    ("credential_label", "x"),
+    ("target_kind", "role"),
+    ("target_id", "7"),
+    ("target_label", "other"),
+    ("address", "198.51.100.1"),
+    ("method", "GET"),
+    ("path", "/elsewhere/"),
+    ("request_id", "zzz"),
+    ("count", 9),
+    ("details", '{"nested": 1}'),
+    ("uid", "0" * 22),
+    ("salt", "0" * 32),
+    ("commitment", "0" * 64),
+    ("link", "0" * 64),
+]
+
+
+@pytest.mark.parametrize(("column", "value"), COLUMNS, ids=[name for name, _ in COLUMNS])
+def test_LG05_any_changed_column_is_found_where_it_is(write: Any, column: str, value: Any) -> None:
+    write(6)
+    sealing.seal()
+    sql(f"UPDATE django_apiaccess_event SET {column} = %s WHERE seq = 3", value)
+    found = problems()
+    assert found
+    assert found[0].startswith("event 3: ")
+
+
+def test_LG05_a_changed_time_is_found_to_the_microsecond(write: Any) -> None:
+    write(3)
+    sealing.seal()
+    Event.objects.filter(seq=2).update(at=sealed(2).at + timedelta(microseconds=1))
+    assert problems()[0].startswith("event 2: ")
+
+
+def test_LG05_every_column_of_an_event_is_covered() -> None:
+    covered = {
+        *canonical.PUBLIC,
+        *canonical.PERSONAL,
+        "at",
+        "uid",
+        "salt",
+        "commitment",
+        "seq",
+        "link",
+        "mac",
+        "erased",
+        "id",
+    }
+    assert {field.attname for field in Event._meta.concrete_fields} == covered
+
+
+def test_LG05_a_removed_event_is_found(write: Any) -> None:
+    write(6)
+    sealing.seal()
+    sql("DELETE FROM django_apiaccess_event WHERE seq IN (3, 4)")
+    assert problems()[0].startswith("event 3: removed: 3 to 4 missing")
+
+
+def test_LG05_the_first_event_cannot_go_unseen(write: Any) -> None:
+    write(3)
+    sealing.seal()
+    sql("DELETE FROM django_apiaccess_event WHERE seq = 1")
+    assert problems()[0].startswith("event 1: removed: 1 missing")
+
+
+def test_LG05_two_events_that_changed_places_are_found(write: Any) -> None:
+    write(6)
+    sealing.seal()
+    sql("UPDATE django_apiaccess_event SET seq = -1 WHERE seq = 2")
+    sql("UPDATE django_apiaccess_event SET seq = 2 WHERE seq = 4")
+    sql("UPDATE django_apiaccess_event SET seq = 4 WHERE seq = -1")
+    assert [text[:8] for text in problems()][:2] == ["event 2:", "event 3:"]
+
+
+def test_LG05_an_end_that_was_cut_off_is_found_by_the_checkpoint(write: Any) -> None:
+    write(6)
+    sealing.seal()
+    sql("DELETE FROM django_apiaccess_event WHERE seq > 4")
+    assert any("cut off" in text for text in problems())
+
+
+def test_LG05_an_end_cut_off_with_all_its_traces_is_found_by_a_copy_of_the_checkpoint(
+    write: Any, settings: Any, tmp_path: Path
+) -> None:
+    kept = tmp_path / "checkpoints"
+    settings.API_ACCESS = {**settings.API_ACCESS, "EVENTS": {"SINKS": [SINK | {"OPTIONS": {"checkpoints": str(kept)}}]}}
+    write(4)
+    sealing.seal()
+    before = SealedTo.objects.get()
+    write(3)
+    sealing.seal()
+    announce_all()
+    sql("DELETE FROM django_apiaccess_event WHERE seq > 4")
+    sql("DELETE FROM django_apiaccess_checkpoint WHERE seq > 4")
+    before.save()
+    assert problems() == []  # nothing in the database shows it
+    found = verify(kept.read_text().splitlines()).problems
+    assert "a copy of a checkpoint reaches to 7" in str(found[0])
+
+
+SINK = {"BACKEND": "django_apiaccess.events.sinks.FileSink"}
+
+
+def announce_all() -> None:
+    """What happens after commit, which a test's transaction never reaches."""
+    for row in Checkpoint.objects.order_by("seq"):
+        sealing.announce(row)
+
+
+def test_LG05_an_event_slipped_in_at_the_end_is_found(write: Any) -> None:
+    write(3)
+    sealing.seal()
+    end = sealed(3)
+    forged = Event(action="key.created", outcome="success", seq=4)
+    forged.commitment = canonical.commitment(forged)
+    forged.link = canonical.link(end.link, 4, canonical.content(forged))
+    forged.save()
+    SealedTo.objects.update(seq=4, link=forged.link)
+    assert any("no checkpoint was signed" in text for text in problems())
+
+
+def test_LG05_a_whole_chain_made_anew_is_found(write: Any) -> None:
+    write(4)
+    sealing.seal()
+    Event.objects.filter(seq=1).update(actor_label="nobody")
+    link = ""
+    for event in Event.objects.order_by("seq"):
+        event.commitment = canonical.commitment(event)
+        link = canonical.link(link, event.seq or 0, canonical.content(event))
+        event.link = link
+        event.save()
+    SealedTo.objects.update(link=link)
+    assert any("checkpoint" in text for text in problems())
+    Checkpoint.objects.update(link=link)
+    assert any("not signed by a key of ours" in text for text in problems())
+
+
+def test_an_unsealed_event_that_was_changed_or_made_up_is_found(write: Any) -> None:
+    write(2)
+    Event.objects.filter(action=Action.KEY_CREATED).update(actor_label="mallory")
+    Event.objects.create(action="key.created", outcome="success")
+    assert len([text for text in problems() if "not written by this app" in text]) == 2
+
+
+def test_an_old_pepper_still_vouches_and_verifies(write: Any, settings: Any) -> None:
+    write(2)
+    sealing.seal()
+    write(1)
+    old = settings.API_ACCESS["PEPPERS"]
+    settings.API_ACCESS = {**settings.API_ACCESS, "PEPPERS": ["a-new-pepper-for-the-chain-0123456789abcdef", *old]}
+    assert problems() == []
+    sealing.seal()
+    assert problems() == []
+
+
+def test_another_installations_checkpoints_do_not_verify(write: Any, settings: Any) -> None:
+    write(2)
+    sealing.seal()
+    settings.API_ACCESS = {**settings.API_ACCESS, "PEPPERS": ["another-installation-0123456789abcdef-0123456789"]}
+    assert any("not signed by a key of ours" in text for text in problems())
+
+
+# -- pruning
+
+
+def test_LG08_a_pruned_log_verifies_by_its_stubs(write: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retention, "BATCH", 3)
+    write(8)
+    Event.objects.update(at=timezone.now() - timedelta(days=30))
+    revouch()
+    write(4)
+    assert retention.prune_events(timezone.now() - timedelta(days=10)) == 8
+    found = verify()
+    assert (found.problems, found.sealed, found.pruned_to) == ((), 4, 8)
+    write(2)
+    sealing.seal()
+    assert verify().sound
+
+
+def revouch() -> None:
+    """Rows that a test made old are as if written then."""
+    from django_apiaccess.conf import access_settings
+
+    for event in Event.objects.all():
+        event.mac = canonical.mac(event, access_settings.PEPPERS)
+        event.save()
+
+
+def test_LG05_events_deleted_as_if_pruned_are_found(write: Any) -> None:
+    write(6)
+    sealing.seal()
+    sql("DELETE FROM django_apiaccess_event WHERE seq <= 3")
+    link = sealed(4).link
+    Checkpoint.objects.create(kind="prune", first_seq=1, seq=3, link=link, key_id="0" * 16, signature="AAAA")
+    assert any("not signed by a key of ours" in text for text in problems())
+
+
+def test_only_the_front_is_pruned(write: Any) -> None:
+    write(3)
+    sealing.seal()
+    Event.objects.filter(seq=2).update(at=timezone.now() - timedelta(days=30))
+    assert retention.prunable(timezone.now() - timedelta(days=10)) == 0
+
+
+# -- erasing
+
+
+def test_erased_personal_data_is_gone_and_the_chain_whole(write: Any) -> None:
+    write(4)
+    sealing.seal()
+    assert retention.erase(Event.objects.filter(actor_id="1"), by=Actor.command("test"), reason="asked for") == 1
+    row = Event.objects.get(erased=True)
+    assert (row.actor_label, row.address, row.details, row.salt, row.path) == ("", None, {}, "", "")
+    assert problems() == []
+    sealing.seal()
+    assert problems() == []
+
+
+def test_LG05_personal_data_blanked_by_hand_is_found(write: Any) -> None:
+    write(4)
+    sealing.seal()
+    Event.objects.filter(seq=2).update(erased=True, salt="", address=None, details={}, **retention.BLANK)
+    assert problems() == ["event 2: its personal part was blanked, and no event says that it was erased"]
+
+
+# -- commands
+
+
+def test_the_command_says_which_event_and_exits_with_1(write: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    write(3)
+    call_command("seal_events")
+    call_command("verify_events")
+    assert "3 events are whole, sealed up to 3" in capsys.readouterr().out
+    sql("UPDATE django_apiaccess_event SET actor_label = 'x' WHERE seq = 2")
+    with pytest.raises(SystemExit) as end:
+        call_command("verify_events", format="json")
+    assert end.value.code == 1
+    told = json.loads(capsys.readouterr().out)
+    assert told["sound"] is False
+    assert told["problems"][0]["seq"] == 2
+
+
+def test_exported_lines_verify_the_chain_elsewhere(write: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    write(3)
+    call_command("seal_events")
+    capsys.readouterr()
+    call_command("export_events", sealed=True)
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [row["seq"] for row in rows] == [1, 2, 3]
+    link = ""
+    for row in rows:
+        event = Event(
+            **{name: value for name, value in row.items() if name != "at"}, at=Event.objects.get(seq=row["seq"]).at
+        )
+        link = canonical.link(link, row["seq"], canonical.content(event))
+        assert link == row["link"]

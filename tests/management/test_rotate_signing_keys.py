@@ -61,7 +61,7 @@ def test_the_table_names_every_key_whole_and_nothing_private(run):
 def test_a_compromised_key_is_listed_as_such_and_another_signs(run):
     make_first_key()
     bad = kids()[0]
-    ran = run(COMMAND, "--compromised", bad, "--reason", "Stolen laptop", "--format", "json")
+    ran = run(COMMAND, f"--compromised={bad}", "--reason", "Stolen laptop", "--format", "json")
     assert [(row["kid"] == bad, row["state"]) for row in ran.json] == [(True, "compromised"), (False, "active")]
     assert Event.objects.get(action="signing_key.compromised").reason == "Stolen laptop"
 

@@ -1,7 +1,7 @@
 """Sealing: events are chained by SHA-256 in the order in which they are sealed, and the end of the chain is signed now and then.
 
-Writing an event takes no lock. Sealing does: who moves the one row of `SealedTo` from where it read it has sealed; a second sealer at the
-same moment finds it moved and does nothing. Rolled-back and late transactions leave no hole: the order is that of sealing.
+Writing an event takes no lock. Sealing does, on the one row of `SealedTo`: a second sealer at the same moment waits and goes on from where
+the first one came to. Rolled-back and late transactions leave no hole: the order is that of sealing.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import time
 from typing import Final
 
 from django.db import DatabaseError, router, transaction
+from django.db.models import F
 from django.utils import timezone
 
 from ..background import flusher
@@ -23,32 +24,34 @@ BATCH: Final = 500
 logger: Final = logging.getLogger("django_apiaccess.checkpoints")
 
 
-class OvertakenError(Exception):
-    """Another sealer was at work; nothing was done."""
-
-
 def seal(*, most: int | None = None) -> int:
     """Seal what is not sealed, and sign where the chain ends. Returns how many events. Any number of processes may call it at once."""
     total = 0
     while most is None or total < most:
-        try:
-            with transaction.atomic(using=router.db_for_write(Event)):
-                count = _seal_batch()
-        except OvertakenError:
-            break
+        with transaction.atomic(using=router.db_for_write(Event)):
+            count = _seal_batch()
         total += count
         if count < BATCH:
             break
     return total
 
 
+def end_of_chain() -> SealedTo:
+    """Where the chain ends, locked until the transaction ends: who else seals or prunes waits. In a transaction.
+
+    The write comes first: it takes the lock, on SQLite too, so what is read after it is the latest.
+    """
+    rows = SealedTo.objects.using(router.db_for_write(SealedTo)).filter(pk=1)
+    if not rows.update(seq=F("seq")):
+        rows.get_or_create(pk=1)
+        rows.update(seq=F("seq"))
+    return rows.get()
+
+
 def _seal_batch() -> int:
-    using = router.db_for_write(Event)
-    end, _made = SealedTo.objects.using(using).get_or_create(pk=1)
-    # a write that changes nothing: from here on no other sealer reads the same end, on SQLite neither
-    if not SealedTo.objects.using(using).filter(pk=1, seq=end.seq, link=end.link).update(seq=end.seq):
-        raise OvertakenError
-    events = list(Event.objects.using(using).filter(seq=None).order_by("pk")[:BATCH])
+    end = end_of_chain()
+    unsealed = Event.objects.using(router.db_for_write(Event)).filter(seq=None)
+    events = list(unsealed.order_by("pk")[:BATCH])
     if not events:
         return 0
     seq, link = end.seq, end.link
@@ -56,9 +59,8 @@ def _seal_batch() -> int:
         seq += 1
         link = canonical.link(link, seq, canonical.content(event))
         event.seq, event.link, event.commitment = seq, link, canonical.commitment(event)
-    Event.objects.using(using).bulk_update(events, ["seq", "link", "commitment"])
-    if not SealedTo.objects.using(using).filter(pk=1, seq=end.seq, link=end.link).update(seq=seq, link=link):
-        raise OvertakenError
+    unsealed.bulk_update(events, ["seq", "link", "commitment"])
+    SealedTo.objects.using(router.db_for_write(SealedTo)).filter(pk=1).update(seq=seq, link=link)
     checkpoint(Checkpoint.Kind.SEAL, end.seq + 1, seq, link)
     return len(events)
 

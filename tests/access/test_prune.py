@@ -153,7 +153,8 @@ def test_rate_counters_of_old_windows_go(operator, db):
 
 
 def test_events_go_after_their_retention_and_stay_without_one(operator, db, settings):
-    for days in (1, 10):
+    Event.objects.all().delete()
+    for days in (10, 1):
         Event.objects.create(action="key.created", outcome="success", at=timezone.now() - timedelta(days=days))
     assert "events" not in prune(by=operator)
     settings.API_ACCESS = {**settings.API_ACCESS, "EVENTS": {"RETENTION": "5d"}}

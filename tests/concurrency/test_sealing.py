@@ -1,0 +1,36 @@
+"""The audit log's chain while others write, seal and prune: nothing is lost, and it stays whole."""
+
+from __future__ import annotations
+
+from django_apiaccess.events.models import Event
+from django_apiaccess.events.record import changed
+from django_apiaccess.events.sealing import seal
+from django_apiaccess.events.source import Actor
+from django_apiaccess.events.tags import Action
+from django_apiaccess.events.verify import verify
+
+from .threads import race, raised
+
+
+def write(count):
+    for number in range(count):
+        changed(Action.KEY_CREATED, None, by=Actor.command(f"test {number}"))
+
+
+def test_two_sealers_beside_four_writers_make_one_whole_chain():
+    before = Event.objects.count()
+    outcomes = race(*[lambda: write(25)] * 4, *[lambda: [seal() for _ in range(10)]] * 2)
+    assert raised(outcomes) == []
+    seal()
+    found = verify()
+    assert found.problems == ()
+    assert found.sealed == found.sealed_to == before + 100
+
+
+def test_four_sealers_at_once_seal_each_event_once():
+    write(40)
+    total = Event.objects.count()
+    outcomes = race(*[seal] * 4)
+    assert raised(outcomes) == []
+    assert sum(outcomes) == total
+    assert verify().problems == ()

@@ -75,12 +75,14 @@ def test_with_the_opt_in_cache_the_lag_is_the_stated_one(make_user, make_key, op
     lag = 0.2
     api_access(CACHE_SECONDS=60, GENERATION_SECONDS=lag, MAX_REVOCATION_LAG=1)
     ann = make_user("ann", "docs:read")
+    seen = 0
     for _round in range(FEW):
         callers, revoked = revoke_during_use(make_key(ann, "docs:read"), operator, after=lag + 0.15)
+        seen += sum(len(caller.let_in) for caller in callers)
         for caller in callers:
-            assert caller.let_in
             assert [began for began in caller.let_in if began > revoked + lag] == []
             assert 401 in caller.answers
+    assert seen  # of a busy machine one caller may come too late, not all of them
 
 
 def test_a_key_made_through_a_key_that_is_being_revoked_does_not_outlive_it(make_user, make_key, operator, client_of):

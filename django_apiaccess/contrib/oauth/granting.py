@@ -15,11 +15,16 @@ from .models import OAuthClient
 
 
 def requested_scopes(client: OAuthClient, wanted: str | None) -> frozenset[str]:
-    """What the client asks for, or its defaults. Raises `OAuthError` (`invalid_scope`) for what it may not have."""
+    """What the client asks for, or its defaults. Raises `OAuthError` (`invalid_scope`) for what it may not have.
+
+    Of a client that registered itself it is left out instead (RFC 6749 section 3.3): agents ask for every scope that the metadata lists.
+    """
     asked = frozenset((wanted or "").split())
     if not asked:
         return client.default_scopes or client.scopes
     beyond = sorted(name for name in asked if not _may_ask(client, name))
+    if beyond and client.origin == OAuthClient.Origin.DYNAMIC and asked - set(beyond):
+        return asked - set(beyond)
     if beyond:
         raise OAuthError("invalid_scope", f"This client may not ask for {beyond[0][:100]}.")
     return asked

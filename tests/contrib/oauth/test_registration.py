@@ -8,6 +8,8 @@ import pytest
 from django.test import Client
 
 from django_apiaccess.contrib.oauth import registration
+from django_apiaccess.contrib.oauth.errors import OAuthError
+from django_apiaccess.contrib.oauth.granting import requested_scopes
 from django_apiaccess.contrib.oauth.models import OAuthClient
 
 from .flow import CALLBACK
@@ -85,3 +87,11 @@ def test_registrations_of_one_network_are_counted(on: None, monkeypatch: pytest.
     assert [answer.status_code for answer in answers] == [201, 201, 429]
     assert int(answers[-1]["Retry-After"]) > 0
     assert OAuthClient.objects.count() == 2
+
+
+def test_what_a_client_that_registered_itself_may_not_have_is_left_out_of_what_it_asks_for(on: None) -> None:
+    """Agents ask for every scope that the metadata lists."""
+    client = OAuthClient.objects.get(client_id=send(scope="docs:read").json()["client_id"])
+    assert requested_scopes(client, "docs:read docs:write tokens:introspect") == {"docs:read"}
+    with pytest.raises(OAuthError, match="docs:write"):
+        requested_scopes(client, "docs:write")

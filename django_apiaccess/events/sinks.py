@@ -47,6 +47,9 @@ class Sink:
     def take_checkpoint(self, line: str) -> None:
         """The signed end of the chain, as one line. Keep it where who may change the database may not change it."""
 
+    def close(self) -> None:
+        """Let go of what it holds: it is used no more."""
+
     def safely_take(self, fields: Mapping[str, Any]) -> None:
         """`take`, with its failure logged."""
         try:
@@ -103,6 +106,11 @@ class SyslogSink(Sink):
 
     def take_checkpoint(self, line: str) -> None:
         self._send(f"checkpoint {line}", logging.INFO)
+
+    def close(self) -> None:
+        if self._handler is not None:
+            self._handler.close()
+            self._handler = None
 
     def _send(self, text: str, level: int) -> None:
         if self._handler is None:
@@ -163,6 +171,8 @@ def sinks() -> tuple[Sink, ...]:
 def forget_sinks(*, setting: str, **_kwargs: Any) -> None:
     """Make them anew next time. Connected to Django's signal for changed settings."""
     if setting == "API_ACCESS":
+        for sink in sinks() if sinks.cache_info().currsize else ():
+            sink.close()
         sinks.cache_clear()
 
 

@@ -94,7 +94,10 @@ def announce(made: Checkpoint) -> None:
 
 
 class BackgroundSealer:
-    """Seals in the flusher's thread, after `SEAL_EVERY` events of this process or `SEAL_AFTER` its first one that waits."""
+    """Seals in the flusher's thread, after `SEAL_EVERY` events of this process or `SEAL_AFTER` its first one that waits.
+
+    It is asked at every flush, so any use of the process will do; in a quiet time events wait for `seal_events`.
+    """
 
     def __init__(self) -> None:
         self._count = 0
@@ -106,7 +109,8 @@ class BackgroundSealer:
         if not self._count:
             self._since = time.monotonic()
         self._count += count
-        flusher.wake()
+        if self.pending():
+            flusher.wake()
 
     def pending(self) -> bool:
         waiting = time.monotonic() - self._since

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -13,6 +14,7 @@ from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
 
+from django_apiaccess.background import flusher
 from django_apiaccess.core.reasons import Reason
 from django_apiaccess.events import canonical, retention, sealing
 from django_apiaccess.events.models import Checkpoint, Event, SealedTo
@@ -345,3 +347,20 @@ def test_exported_lines_verify_the_chain_elsewhere(write: Any, capsys: pytest.Ca
         )
         link = canonical.link(link, row["seq"], canonical.content(event))
         assert link == row["link"]
+
+
+def test_a_process_seals_by_itself_after_so_many_events_or_so_long(write: Any, settings: Any, monkeypatch: Any) -> None:
+    settings.API_ACCESS = {**settings.API_ACCESS, "EVENTS": {"SEAL_EVERY": 3, "SEAL_AFTER": "5m"}}
+    sealing.background_sealer.forget()
+    write(2)
+    flusher.flush()
+    assert not Event.objects.filter(seq__isnull=False).exists()
+    write(3)
+    flusher.flush()
+    assert Event.objects.filter(seq__isnull=False).count() == 3
+    changed(Action.KEY_CREATED, None, by=Actor.command("late"))
+    later = time.monotonic() + 301
+    monkeypatch.setattr(sealing.time, "monotonic", lambda: later)
+    flusher.flush()
+    assert Event.objects.filter(seq=4).exists()
+    assert verify().sound

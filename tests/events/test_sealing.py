@@ -357,10 +357,10 @@ def test_a_process_seals_by_itself_after_so_many_events_or_so_long(write: Any, s
     assert not Event.objects.filter(seq__isnull=False).exists()
     write(3)
     flusher.flush()
-    assert Event.objects.filter(seq__isnull=False).count() == 3
+    assert Event.objects.filter(seq__isnull=False).count() == 5
     changed(Action.KEY_CREATED, None, by=Actor.command("late"))
     later = time.monotonic() + 301
     monkeypatch.setattr(sealing.time, "monotonic", lambda: later)
     flusher.flush()
-    assert Event.objects.filter(seq=4).exists()
+    assert Event.objects.filter(seq=6).exists()
     assert verify().sound

@@ -167,11 +167,15 @@ ring: Final = KeyRing()
 
 
 def make_first_key() -> None:
-    """A key for a project that has none that lasts; of two workers that try at once, one makes it."""
+    """A key for a project that has none that lasts; of two workers that try at once, one makes it.
+
+    The number is chosen before it is looked whether there is a key: whoever is overtaken in between meets the other's number.
+    """
+    number = _next_number()
     if SigningKey.objects.filter(verifies_until=None, compromised=False).exists():
         return
     with suppress(IntegrityError):
-        _add(_next_number(), access_settings.SIGNING_ALGORITHM, signs_from=timezone.now(), by=Actor.system())
+        _add(number, access_settings.SIGNING_ALGORITHM, signs_from=timezone.now(), by=Actor.system())
 
 
 def _next_number() -> int:

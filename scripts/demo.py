@@ -91,7 +91,7 @@ def at_localhost(base: str) -> str:
 
 def guide(base: str, seeded: dict[str, dict[str, dict[str, str]]]) -> str:
     """What to try, with this run's keys."""
-    key = {name: made["key"] for group in seeded.values() for name, made in group.items()}
+    key = {name: made["key"] for group in ("people", "service_accounts") for name, made in seeded[group].items()}
     book = f"book={first_id(f'{base}/api/books/', key['sue'])}&quantity=2"
     order = first_id(f"{base}/api/orders/", key["sue"])
     token = f"curl -s -d 'username=sue&password={seeded['people']['sue']['password']}' {base}/access/token/"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib.auth.views import redirect_to_login
 from django.db.models import Max
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -13,7 +12,6 @@ from django.views import View
 from django.views.decorators.csrf import csrf_protect
 
 from ...authn.client import where_of
-from ...conf import access_settings
 from ...events.source import Actor
 from ...tokens.models import TokenSession
 from . import consents, pages
@@ -45,10 +43,7 @@ class ConnectedView(View):
     http_method_names = ["get", "post"]
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        user: Any = request.user
-        if not (user.is_authenticated and user.is_active):
-            return pages.protected(redirect_to_login(request.get_full_path(), access_settings.login_url))
-        response = super().dispatch(request, *args, **kwargs)
+        response = pages.turned_away(request) or super().dispatch(request, *args, **kwargs)
         return pages.protected(response) if isinstance(response, HttpResponse) else response
 
     def get(self, request: HttpRequest) -> HttpResponse:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.decorators import method_decorator
@@ -32,10 +31,7 @@ class DeviceView(View):
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if access_settings.REQUIRE_TLS and not is_secure(request):
             return pages.problem(request, OAuthError("invalid_request", "Use https."))
-        user: Any = request.user
-        if not (user.is_authenticated and user.is_active):
-            return pages.protected(redirect_to_login(request.get_full_path(), access_settings.login_url))
-        response = super().dispatch(request, *args, **kwargs)
+        response = pages.turned_away(request) or super().dispatch(request, *args, **kwargs)
         return pages.protected(response) if isinstance(response, HttpResponse) else response
 
     def get(self, request: HttpRequest) -> HttpResponse:

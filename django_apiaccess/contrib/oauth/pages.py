@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
-from django.http import HttpRequest, HttpResponse
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.loader import render_to_string
 
+from ...conf import access_settings
+from ...pages import places
+from ...passwords.sessions import is_pending
 from .errors import OAuthError
 from .parameters import with_query
 from .redirects import origin_of
@@ -38,6 +42,20 @@ def protected(response: HttpResponse, *, redirect_uri: str = "") -> HttpResponse
     response["Cache-Control"] = "no-store"
     response["X-Content-Type-Options"] = "nosniff"
     return response
+
+
+def turned_away(request: HttpRequest) -> HttpResponse | None:
+    """Where whoever is not wholly logged in is sent, and back here from; None for a person who is.
+
+    A password alone, of an account with a second factor, is not: also where the project lacks `SecondFactorMiddleware`.
+    """
+    user: Any = request.user
+    known, here = user.is_authenticated and user.is_active, request.get_full_path()
+    if known and not is_pending(request.session):
+        return None
+    if known and places.are_routed():
+        return protected(HttpResponseRedirect(places.address_of(places.VERIFY, then=here)))
+    return protected(redirect_to_login(here, access_settings.login_url))
 
 
 def problem(request: HttpRequest, error: OAuthError) -> HttpResponse:

@@ -7,7 +7,7 @@ it, with the time of the proof: refreshing never renews that.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 from django.utils import timezone
@@ -44,11 +44,7 @@ class SteppedUp:
     """What was proven; for a token session with the access token that says so."""
 
     proof: Proof
-    access_token: str = field(default="", repr=False)
-    expires_in: int = 0
-    scope: str = ""
-    bound: bool = False
-    """Whether the token is bound to the session's key (RFC 9449)."""
+    tokens: tokens.Tokens | None = None
 
 
 def begin(request: Any, access: Access) -> tuple[str, list[FactorRef]]:
@@ -93,9 +89,14 @@ def fields_of(done: SteppedUp) -> dict[str, Any]:
     """What the client is told."""
     proof = done.proof
     told = {"amr": list(proof.amr), "acr": proof.acr, "auth_time": int(proof.auth_time.timestamp())}
-    if done.access_token:
-        token = {"access_token": done.access_token, "token_type": "DPoP" if done.bound else "Bearer"}
-        told |= {**token, "expires_in": done.expires_in, "scope": done.scope}
+    new = done.tokens
+    if new is not None:
+        told |= {
+            "access_token": new.access_token,
+            "token_type": new.token_type,
+            "expires_in": new.expires_in,
+            "scope": new.scope,
+        }
     return told
 
 
@@ -104,8 +105,8 @@ def _raise(request: Any, access: Access, proof: Proof) -> SteppedUp:
         sessions.prove(request, proof)
         return SteppedUp(proof)
     scopes = access.scopes | access.object_scopes
-    token, lifetime, scope, bound = tokens.step_up(access.session_id, proof, scopes, where=where_of(request))
-    return SteppedUp(proof, token, lifetime, scope, bound)
+    where = where_of(request)
+    return SteppedUp(proof, tokens.step_up(access.session_id, proof, scopes, where=where, dpop_jkt=access.dpop_jkt))
 
 
 def _again(challenge: MFAChallenge, password: str, request: Any) -> None:

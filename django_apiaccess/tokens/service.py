@@ -209,10 +209,11 @@ def refresh_with(
     return answer(session, session.user, new, proof, narrowed, lifetime=lifetime, audience=audience, dpop_jkt=dpop_jkt)
 
 
-def step_up(sid: str, proof: Proof, scopes: frozenset[str], *, where: Where) -> tuple[str, int, str, bool]:
-    """A new access token of a running session whose user has proven more, or anew: token, seconds, scope, whether it is bound to a key.
+def step_up(sid: str, proof: Proof, scopes: frozenset[str], *, where: Where, dpop_jkt: str = "") -> Tokens:
+    """A new access token of a running session whose user has proven more, or anew; without a refresh token.
 
-    The session is raised with it, so that a refresh keeps what was proven; it is never lowered. Raises `InvalidGrant` when it has ended.
+    The session is raised with it, so that a refresh keeps what was proven; it is never lowered. `dpop_jkt`: the key that the access token
+    of the request is bound to, and so the new one. Raises `InvalidGrant` when the session has ended.
     """
     ring.ready()
     with transaction.atomic():
@@ -224,10 +225,7 @@ def step_up(sid: str, proof: Proof, scopes: frozenset[str], *, where: Where) -> 
             raised.update(amr=" ".join(proof.amr), acr=proof.acr, auth_time=proof.auth_time)
         by = Actor.of_user(session.user, where=where)
         changed(Action.SESSION_STEPPED_UP, session, by=by, amr=" ".join(proof.amr), acr=proof.acr)
-    lifetime = min(access_settings.ACCESS_TOKEN_LIFETIME, session.expires_at - timezone.now())
-    scope = dump(scopes)
-    token = access_token(session, session.user, proof, scope, lifetime)
-    return token, int(lifetime.total_seconds()), scope, bool(session.dpop_jkt)
+    return answer(session, session.user, "", proof, scopes, dpop_jkt=dpop_jkt)
 
 
 def _narrowed(granted: frozenset[str], wanted: Iterable[str] | None) -> frozenset[str]:

@@ -13,6 +13,7 @@ from django_apiaccess.mfa import recovery
 from django_apiaccess.models import Event, TokenSession
 from tests.authn.challenges import read_challenges
 from tests.mfa.factors import (
+    HOME,
     app_of,
     call,
     code_of,
@@ -24,6 +25,7 @@ from tests.mfa.factors import (
     tokens_with,
     wrong_for,
 )
+from tests.tokens.proofs import Holder
 
 STALE = (401, "insufficient_user_authentication")
 INVALID = (401, "invalid_mfa_token")
@@ -318,3 +320,40 @@ def test_a_browser_session_changes_factors_with_csrf_only(ann, clock):
 def test_nobody_steps_up_without_a_session(db):
     assert APIClient().post("/access/mfa/step-up/").status_code == 401
     assert APIClient().post("/access/mfa/step-up/verify/", {"mfa_token": "x"}).status_code == 401
+
+
+# -- bound to a key (RFC 9449)
+
+
+def with_proof(holder, token, path, **body):
+    """The answer to a POST with a bound token."""
+    address = f"/access/{path}"
+    return holder.client(token, f"http://testserver{address}", "POST").post(address, body, REMOTE_ADDR=HOME)
+
+
+def bound_session(holder, device):
+    """Tokens of a session whose every token is bound."""
+    mfa_token = holder.log_in().json()["mfa_token"]
+    body = {"mfa_token": mfa_token, "method": device.uid, "code": code_of(device)}
+    return holder.post("/access/token/mfa/verify/", body).json()
+
+
+def bound_at_refresh(holder, device):
+    """Tokens of a session that is bound to no key, with an access token that is."""
+    return holder.refresh(tokens_with(device)["refresh_token"]).json()
+
+
+@pytest.mark.parametrize("begin", [bound_session, bound_at_refresh])
+def test_rs_09_a_step_up_never_loosens_a_bound_token(app, clock, settings, begin):
+    holder = Holder()
+    token = begin(holder, app)["access_token"]
+    clock.pass_by(seconds=60)
+    mfa_token = with_proof(holder, token, "mfa/step-up/").json()["mfa_token"]
+    code = code_of(app)
+    answer = with_proof(holder, token, "mfa/step-up/verify/", mfa_token=mfa_token, method=app.uid, code=code)
+    assert (answer.status_code, answer.json()["token_type"]) == (200, "DPoP"), answer.content
+    raised = answer.json()["access_token"]
+    assert call("get", "/read-only/", raised).status_code == 401
+    assert Holder().get(raised).status_code == 401
+    settings.API_ACCESS = {**settings.API_ACCESS, "DPOP": {"REQUIRED": True}}
+    assert holder.get(raised).status_code == 200

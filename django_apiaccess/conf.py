@@ -13,7 +13,7 @@ import hmac
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from functools import cached_property, lru_cache
 from typing import Any, Final
 
@@ -108,6 +108,45 @@ def _events(value: Any) -> str | None:
     }
     found = {name: complaints[name](given_value) for name, given_value in value.items()}
     return next((f"{name} {problem}" for name, problem in found.items() if problem), None)
+
+
+@dataclass(frozen=True, slots=True)
+class IgnoreEntry:
+    """What the audit is to accept: a rule (or a pattern as `keys.*`), on a subject (or a pattern), for a reason, until a day."""
+
+    rule: str
+    reason: str
+    subject: str = "*"
+    until: date | None = None
+
+    @classmethod
+    def read(cls, entry: Any) -> IgnoreEntry:
+        """From the setting. Raises `ValueError` that says how to write it."""
+        how = "{'rule': 'keys.never-expires', 'subject': '*', 'reason': 'why', 'until': '2027-01-31'}"
+        if not isinstance(entry, Mapping) or set(entry) - {"rule", "subject", "reason", "until"}:
+            raise ValueError(f"an entry must be written as {how}")
+        rule, reason, subject, until = (entry.get(name) for name in ("rule", "reason", "subject", "until"))
+        if not (isinstance(rule, str) and rule and isinstance(reason, str) and reason.strip()):
+            raise ValueError(f"an entry needs a rule and a reason, as {how}")
+        try:
+            day = until if until is None or isinstance(until, date) else date.fromisoformat(until)
+        except (TypeError, ValueError):
+            raise ValueError(f"'until' must be a day, as '2027-01-31', not {until!r}") from None
+        return cls(rule, reason, str(subject or "*"), day)
+
+
+def _audit(value: Any) -> str | None:
+    if not isinstance(value, Mapping) or set(value) - {"IGNORE"}:
+        return "must be a dict, as {'IGNORE': [...]}"
+    entries = value.get("IGNORE", ())
+    if isinstance(entries, str) or not isinstance(entries, Sequence):
+        return "IGNORE must be a list"
+    try:
+        for entry in entries:
+            IgnoreEntry.read(entry)
+    except ValueError as problem:
+        return f"IGNORE: {problem}"
+    return None
 
 
 def _sinks(value: Any) -> str | None:
@@ -464,6 +503,7 @@ SETTINGS: Final[dict[str, Setting]] = {
         Setting("MFA", {}, _mfa),
         Setting("NOTIFIER", "django_apiaccess.notifications.send_email", _text),
         Setting("EVENTS", {}, _events),
+        Setting("AUDIT", {}, _audit),
     )
 }
 
@@ -710,6 +750,11 @@ class AccessSettings:
     def NOTIFIER(self) -> str:
         """Dotted path of what tells a person of something: `notifier(user, kind, context)`."""
         return str(_get("NOTIFIER"))
+
+    @cached_property
+    def AUDIT_IGNORE(self) -> tuple[IgnoreEntry, ...]:
+        """The findings that the project accepts, with a reason and a last day."""
+        return tuple(IgnoreEntry.read(entry) for entry in _get("AUDIT").get("IGNORE", ()))
 
     @cached_property
     def EVENTS_SINKS(self) -> tuple[tuple[str, Mapping[str, Any]], ...]:

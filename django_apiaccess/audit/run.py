@@ -1,0 +1,143 @@
+"""The run: every rule once, on the live project. What is ignored on purpose is set apart, and a rule that fails says so."""
+
+from __future__ import annotations
+
+import fnmatch
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, Final, TypeVar
+
+from django.utils import timezone
+
+from ..conf import access_settings
+from .finding import Finding, Severity, Subject
+from .rules import Rule, all_rules
+
+Fact = TypeVar("Fact")
+FAILED: Final = "audit.rule-failed"
+IGNORE_OVER: Final = "audit.ignore-over"
+logger: Final = logging.getLogger("django_apiaccess")
+
+
+class Audit:
+    """What a rule sees of the run: the time, and facts that several rules share, each worked out once."""
+
+    def __init__(self, now: datetime) -> None:
+        self.now = now
+        self._facts: dict[Any, Any] = {}
+        self.rule: Rule | None = None
+
+    def fact(self, make: Callable[[], Fact]) -> Fact:
+        """What `make` returns, made once a run: `audit.fact(all_endpoints)`."""
+        if make not in self._facts:
+            self._facts[make] = make()
+        found: Fact = self._facts[make]
+        return found
+
+    def found(
+        self,
+        subject: Subject,
+        message: str,
+        *,
+        fix: str = "",
+        severity: Severity | None = None,
+        aspect: str = "",
+        **evidence: Any,
+    ) -> Finding:
+        """A finding of the rule that runs, with its severity and fix where nothing else is said."""
+        assert self.rule is not None
+        return Finding(
+            self.rule.id, severity or self.rule.severity, subject, message, fix or self.rule.fix, evidence, aspect
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """A finding that the project accepts, and why."""
+
+    finding: Finding
+    reason: str
+    until: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The outcome. `findings` are worst first; `known` were in the baseline already."""
+
+    at: datetime
+    rules: tuple[Rule, ...]
+    findings: tuple[Finding, ...]
+    ignored: tuple[Ignored, ...] = ()
+    known: tuple[Finding, ...] = ()
+    seconds: float = 0.0
+    facts: Mapping[Any, Any] = field(default_factory=dict, repr=False)
+
+    def counts(self) -> dict[str, int]:
+        """How many findings of each severity, the worst first, those without any too."""
+        return {
+            severity.word: sum(finding.severity is severity for finding in self.findings)
+            for severity in sorted(Severity, reverse=True)
+        }
+
+    def worst(self) -> Severity | None:
+        """The highest severity there is."""
+        return max((finding.severity for finding in self.findings), default=None)
+
+
+def run(rules: Iterable[Rule] | None = None, *, baseline: frozenset[str] = frozenset()) -> Report:
+    """Run the rules (all). `baseline`: fingerprints of findings that are known and only counted."""
+    chosen = tuple(all_rules() if rules is None else rules)
+    started, audit = time.perf_counter(), Audit(timezone.now())
+    findings = [finding for rule in chosen for finding in _findings_of(rule, audit)]
+    accepted, kept = _without_ignored(findings, audit.now)
+    new = [finding for finding in kept if finding.fingerprint not in baseline]
+    known = [finding for finding in kept if finding.fingerprint in baseline]
+    order = sorted(
+        new, key=lambda finding: (-finding.severity, finding.rule, finding.subject.kind, str(finding.subject))
+    )
+    seconds = time.perf_counter() - started
+    return Report(audit.now, chosen, tuple(order), tuple(accepted), tuple(known), seconds, audit._facts)  # noqa: SLF001 - its own
+
+
+def _findings_of(rule: Rule, audit: Audit) -> list[Finding]:
+    audit.rule = rule
+    try:
+        return list(rule.check(audit))
+    except Exception as error:  # one rule must not hide what the others find
+        logger.exception("The audit rule %s failed", rule.id)
+        subject = Subject("rule", rule.id)
+        message = f"The rule could not run: {type(error).__name__}. What it looks for was not looked at."
+        return [Finding(FAILED, Severity.MEDIUM, subject, message, "See the traceback in the log.")]
+
+
+def _without_ignored(findings: list[Finding], now: datetime) -> tuple[list[Ignored], list[Finding]]:
+    """Those that the setting AUDIT["IGNORE"] accepts, and the rest; an entry whose time is over accepts nothing and is found itself."""
+    ignored: list[Ignored] = []
+    rest: list[Finding] = []
+    entries = access_settings.AUDIT_IGNORE
+    over = [entry for entry in entries if entry.until is not None and entry.until < now.date()]
+    for finding in findings:
+        entry = next((entry for entry in entries if entry not in over and _matches(entry, finding)), None)
+        if entry is None:
+            rest.append(finding)
+        else:
+            ignored.append(Ignored(finding, entry.reason, entry.until))
+    for entry in over:
+        subject = Subject("setting", f"AUDIT.IGNORE:{entry.rule}:{entry.subject}")
+        message = f"Ignoring {entry.rule} ended on {entry.until}: {entry.reason}"
+        rest.append(
+            Finding(
+                IGNORE_OVER, Severity.LOW, subject, message, "Mend what it was for, or give it another date and reason."
+            )
+        )
+    return ignored, rest
+
+
+def _matches(entry: Any, finding: Finding) -> bool:
+    subject = finding.subject
+    return fnmatch.fnmatchcase(finding.rule, entry.rule) and any(
+        fnmatch.fnmatchcase(text, entry.subject) for text in (subject.id, subject.label, f"{subject.kind}:{subject.id}")
+    )

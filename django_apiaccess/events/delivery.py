@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+import threading
 from datetime import timedelta
 from typing import Any, Final
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connections, transaction
 from django.utils import timezone
 
 from .export import as_row
@@ -77,3 +78,43 @@ def waiting() -> dict[str, Any]:
     last = Event.objects.filter(seq__isnull=False).order_by("-seq").values_list("seq", flat=True).first() or 0
     known = dict(Delivered.objects.values_list("sink", "seq"))
     return {sink.name: last - known.get(sink.name, 0) for sink in sinks() if sink.acknowledges}
+
+
+def taken_by_all() -> int | None:
+    """Up to where every sink that acknowledges has the events. None: there is no such sink."""
+    names = [sink.name for sink in sinks() if sink.acknowledges]
+    known = dict(Delivered.objects.filter(sink__in=names).values_list("sink", "seq"))
+    return min((known.get(name, 0) for name in names), default=None)
+
+
+class BackgroundDelivery:
+    """Delivers in a thread of its own: a sink that is slow holds up nobody, the flusher included."""
+
+    def __init__(self) -> None:
+        self._running = threading.Lock()
+
+    def start(self) -> None:
+        """Deliver what waits, unless this process does already or no sink acknowledges."""
+        if not any(sink.acknowledges for sink in sinks()) or not self._running.acquire(blocking=False):
+            return
+        thread = threading.Thread(target=self._run, name="django_apiaccess-deliver", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:  # the interpreter shuts down: another process or `seal_events` goes on
+            self._running.release()
+
+    def _run(self) -> None:
+        try:
+            deliver()
+        except Exception:  # the events stay where they are, and the next sealing tries again
+            logger.exception("Events could not be delivered")
+        finally:
+            connections.close_all()  # only this thread's own
+            self._running.release()
+
+    def forget(self) -> None:
+        """Begin anew in a child process, where the parent's thread is not."""
+        self._running = threading.Lock()
+
+
+background_delivery: Final = BackgroundDelivery()

@@ -8,7 +8,7 @@ from typing import Any, Final
 from django.db import router, transaction
 from django.db.models import Q
 
-from . import sealing
+from . import delivery, sealing
 from .models import Checkpoint, Event
 from .record import changed
 from .source import Actor
@@ -26,21 +26,23 @@ def prunable(before: datetime) -> int:
 def prune_events(before: datetime) -> int:
     """Delete the sealed events from before that, as far as they are the front of the chain, in batches. Returns how many.
 
-    What is not sealed is sealed first. Each batch leaves a stub: signed, it says where the chain goes on.
+    What is not sealed is sealed first. Each batch leaves a stub: signed, it says where the chain goes on. What a sink that acknowledges
+    does not have yet is kept until it does.
     """
     sealing.seal()
+    database = router.db_for_write(Event)
     total = 0
     upto = _prefix(before)
     while upto is not None:
-        with transaction.atomic():
+        with transaction.atomic(using=database):
             sealing.end_of_chain()
-            batch = list(Event.objects.filter(seq__lte=upto).order_by("seq").values_list("pk", "seq", "link")[:BATCH])
+            events = Event.objects.using(database)
+            batch = list(events.filter(seq__lte=upto).order_by("seq").values_list("pk", "seq", "link")[:BATCH])
             if not batch:
                 return total
             first, (_pk, last, link) = batch[0][1], batch[-1]
-            rows: Any = Event.objects.filter(pk__in=[pk for pk, _seq, _link in batch])
-            deleted = rows._raw_delete(router.db_for_write(Event))  # noqa: SLF001 - no signals, no loading
-            assert deleted == len(batch), "the end of the chain was locked, and somebody pruned beside it"
+            rows: Any = events.filter(pk__in=[pk for pk, _seq, _link in batch])
+            rows._raw_delete(database)  # noqa: SLF001 - no signals, no loading
             sealing.checkpoint(Checkpoint.Kind.PRUNE, first or 1, last or 1, link)
             total += len(batch)
     return total
@@ -52,14 +54,21 @@ def _prefix(before: datetime) -> int | None:
     old = Event.objects.filter(seq__isnull=False, at__lt=before)
     if kept is not None:
         old = old.filter(seq__lt=kept)
+    taken = delivery.taken_by_all()
+    if taken is not None:
+        old = old.filter(seq__lte=taken)
     return old.order_by("-seq").values_list("seq", flat=True).first()
 
 
 def erase(events: Any, *, by: Actor, reason: str) -> int:
-    """Blank the personal part of events, for good; the chain still verifies, and an event says which were erased. Returns how many."""
+    """Blank the personal part of events, for good; the chain still verifies, and an event says which were erased. Returns how many.
+
+    The events that say so are left as they are: without them the blanks would look like tampering.
+    """
     sealing.seal()
     total = 0
-    pending = sorted(events.filter(erased=False).values_list("pk", flat=True))
+    erasable = events.filter(erased=False).exclude(action=Action.EVENTS_ERASED)
+    pending = sorted(erasable.values_list("pk", flat=True))
     for start in range(0, len(pending), BATCH):
         with transaction.atomic():
             rows = list(Event.objects.filter(pk__in=pending[start : start + BATCH], erased=False, seq__isnull=False))

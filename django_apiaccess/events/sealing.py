@@ -18,6 +18,7 @@ from django.utils import timezone
 from ..background import flusher
 from ..conf import access_settings
 from . import canonical, sealing_key
+from .delivery import background_delivery
 from .models import Checkpoint, Event, SealedTo
 
 BATCH: Final = 500
@@ -96,7 +97,8 @@ def announce(made: Checkpoint) -> None:
 class BackgroundSealer:
     """Seals in the flusher's thread, after `SEAL_EVERY` events of this process or `SEAL_AFTER` its first one that waits.
 
-    It is asked at every flush, so any use of the process will do; in a quiet time events wait for `seal_events`.
+    Then the sinks that acknowledge are served. It is asked at every flush, so any use of the process will do; in a quiet time events wait
+    for `seal_events`.
     """
 
     def __init__(self) -> None:
@@ -125,6 +127,7 @@ class BackgroundSealer:
         try:
             self._count = 0
             seal()
+            background_delivery.start()
         except DatabaseError:
             self._count += 1  # the next flush tries again
             self._since = float("-inf")
@@ -137,6 +140,7 @@ class BackgroundSealer:
         self._count = 0
         self._since = 0.0
         self._busy = threading.Lock()
+        background_delivery.forget()
 
 
 background_sealer: Final = BackgroundSealer()

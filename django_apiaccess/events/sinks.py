@@ -54,6 +54,8 @@ class Sink:
         """`take`, with its failure logged."""
         try:
             self.take(fields)
+        except (OSError, outbound.FetchError) as error:
+            logger.warning("The sink %s took nothing: %s", self.name, error)
         except Exception:  # a sink that is down must not undo what was decided
             logger.exception("The sink %s failed", self.name)
 
@@ -61,6 +63,8 @@ class Sink:
         """`take_checkpoint`, with its failure logged."""
         try:
             self.take_checkpoint(line)
+        except (OSError, outbound.FetchError) as error:
+            logger.warning("The sink %s did not keep a checkpoint: %s", self.name, error)
         except Exception:  # as above
             logger.exception("The sink %s failed to keep a checkpoint", self.name)
 

@@ -2,6 +2,9 @@
 
 The rows are compared with the chain, the chain with the signed checkpoints, and these, where there are any, with copies kept elsewhere
 (`--checkpoints FILE`): who can write to the database can cut off the end of everything in it, and only a copy shows that.
+
+No lock is taken: others seal, prune and erase meanwhile, and none of it may look like tampering. So the walk ends where the chain ended
+when it began, and a log that was pruned under it is looked at again.
 """
 
 from __future__ import annotations
@@ -10,12 +13,16 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from django.db.models import Q
+
 from ..conf import access_settings
 from . import canonical, sealing, sealing_key
 from .models import Checkpoint, Event, SealedTo
 from .tags import Action
 
 CHUNK: Final = 1000
+TRIES: Final = 5
+"""How often a log is looked at that is pruned each time meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +54,27 @@ class Verified:
 
 def verify(copies: Iterable[str] = (), *, most: int = 100) -> Verified:
     """Check everything, and `copies` of checkpoints (lines as the sinks keep them). At most `most` problems are told."""
-    pruned = {row.first_seq: row for row in Checkpoint.objects.filter(kind=Checkpoint.Kind.PRUNE).order_by("seq")}
+    lines = list(copies)  # before the end of the chain is read: what a copy reaches to is there by then
+    pruned = _stubs()
+    for _ in range(TRIES):
+        found = _verify(pruned, lines, most)
+        before, pruned = pruned, _stubs()
+        if found.sound or before.keys() == pruned.keys():
+            break
+    return found
+
+
+def _stubs() -> dict[int, Checkpoint]:
+    """What is left of pruned stretches, by the place where each began."""
+    return {row.first_seq: row for row in Checkpoint.objects.filter(kind=Checkpoint.Kind.PRUNE).order_by("seq")}
+
+
+def _verify(pruned: dict[int, Checkpoint], copies: list[str], most: int) -> Verified:
+    end = SealedTo.objects.filter(pk=1).first()
     seals = {row.seq: row for row in Checkpoint.objects.filter(kind=Checkpoint.Kind.SEAL)}
     walk = _Walk(pruned, seals)
     problems: list[Problem] = []
-    for problem in _all(walk, pruned, seals, copies):
+    for problem in _all(walk, end, pruned, seals, copies):
         problems.append(problem)
         if len(problems) >= most:
             break
@@ -61,7 +84,11 @@ def verify(copies: Iterable[str] = (), *, most: int = 100) -> Verified:
 
 
 def _all(
-    walk: _Walk, pruned: dict[int, Checkpoint], seals: dict[int, Checkpoint], copies: Iterable[str]
+    walk: _Walk,
+    end: SealedTo | None,
+    pruned: dict[int, Checkpoint],
+    seals: dict[int, Checkpoint],
+    copies: list[str],
 ) -> Iterator[Problem]:
     for row in (*pruned.values(), *seals.values()):
         if not sealing_key.is_signed(sealing.said_by(row), row.key_id, row.signature):
@@ -69,9 +96,10 @@ def _all(
                 row.seq,
                 f"the checkpoint of {row.first_seq}-{row.seq} is not signed by a key of ours: it was changed or made up",
             )
-    yield from walk.problems()
+    yield from walk.problems(0 if end is None else end.seq)
     yield from walk.erasures()
-    yield from _end(walk, seals)
+    yield from _end(walk, end, {seq for seq in seals if end is None or seq <= end.seq})
+    yield from _beyond(0 if end is None else end.seq)
     yield from _unsealed()
     yield from _against_copies(walk, copies)
 
@@ -90,10 +118,11 @@ class _Walk:
         self._erased: dict[str, int] = {}
         self._announced: set[str] = set()
 
-    def problems(self) -> Iterator[Problem]:
+    def problems(self, end: int) -> Iterator[Problem]:
+        """What is wrong with the events up to where the chain ends."""
         self._jump()
         broken = False
-        for event in Event.objects.filter(seq__isnull=False).order_by("seq").iterator(chunk_size=CHUNK):
+        for event in Event.objects.filter(seq__lte=end).order_by("seq").iterator(chunk_size=CHUNK):
             assert event.seq is not None
             self.count += 1
             if event.seq <= self.seq:
@@ -131,15 +160,14 @@ class _Walk:
 
     def erasures(self) -> Iterator[Problem]:
         """Erasing personal data is an event itself; blanks that no event speaks of were made by hand."""
-        waiting = Event.objects.filter(seq=None, action=Action.EVENTS_ERASED)
-        announced = self._announced.union(*(event.details.get("uids", ()) for event in waiting if _is_vouched(event)))
+        later = Event.objects.filter(Q(seq=None) | Q(seq__gt=self.seq), action=Action.EVENTS_ERASED)
+        announced = self._announced.union(*(event.details.get("uids", ()) for event in later if _is_vouched(event)))
         for uid, seq in self._erased.items():
             if uid not in announced:
                 yield Problem(seq, "its personal part was blanked, and no event says that it was erased")
 
 
-def _end(walk: _Walk, seals: dict[int, Checkpoint]) -> Iterator[Problem]:
-    end = SealedTo.objects.filter(pk=1).first()
+def _end(walk: _Walk, end: SealedTo | None, seals: set[int]) -> Iterator[Problem]:
     last = max(seals, default=0)
     if walk.seq < last:
         yield Problem(
@@ -147,10 +175,22 @@ def _end(walk: _Walk, seals: dict[int, Checkpoint]) -> Iterator[Problem]:
         )
     if end is not None and (end.seq, end.link) != (walk.seq, walk.link):
         yield Problem(0, f"the chain should end at {end.seq}; the events end at {walk.seq}")
-    if end is None and walk.count:
-        yield Problem(0, "the row that says where the chain ends was removed")
     if walk.seq > last and walk.count:
         yield Problem(last + 1, f"no checkpoint was signed for the events from {last + 1} on: their seals are made up")
+
+
+def _beyond(end: int) -> Iterator[Problem]:
+    """Sealed rows behind the end of the chain, unless that has moved since: events, seal and end are written at once."""
+    events = Event.objects.filter(seq__gt=end).order_by("-seq").values_list("seq", flat=True)
+    signed = Checkpoint.objects.filter(seq__gt=end).order_by("-seq").values_list("seq", flat=True)
+    furthest = max(events.first() or 0, signed.first() or 0)
+    now = SealedTo.objects.filter(pk=1).first()
+    if furthest and now is None:
+        yield Problem(0, "the row that says where the chain ends was removed")
+    elif furthest and now is not None and furthest > now.seq:
+        yield Problem(
+            now.seq + 1, f"the chain ends at {now.seq}, and something says that it is sealed up to {furthest}"
+        )
 
 
 def _unsealed() -> Iterator[Problem]:
@@ -163,7 +203,7 @@ def _is_vouched(event: Event) -> bool:
     return canonical.is_vouched(event, access_settings.PEPPERS)
 
 
-def _against_copies(walk: _Walk, copies: Iterable[str]) -> Iterator[Problem]:
+def _against_copies(walk: _Walk, copies: list[str]) -> Iterator[Problem]:
     for number, line in enumerate(copies, start=1):
         parts = line.split()
         if not parts:

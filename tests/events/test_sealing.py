@@ -253,6 +253,64 @@ def test_another_installations_checkpoints_do_not_verify(write: Any, settings: A
     assert any("not signed by a key of ours" in text for text in problems())
 
 
+def test_LG05_a_removed_end_of_the_chain_is_found(write: Any) -> None:
+    write(3)
+    sealing.seal()
+    sql("DELETE FROM django_apiaccess_sealedto")
+    assert any("where the chain ends was removed" in text for text in problems())
+
+
+def test_LG05_an_event_slipped_in_behind_the_end_is_found(write: Any) -> None:
+    write(3)
+    sealing.seal()
+    forged = Event(action="key.created", outcome="success", seq=5, link="0" * 64, commitment="0" * 64)
+    forged.save()
+    assert any("the chain ends at 3" in text for text in problems())
+
+
+# -- while others work
+
+
+def seal_more(write: Any) -> None:
+    write(2)
+    sealing.seal()
+
+
+def prune_all(write: Any) -> None:
+    retention.prune_events(timezone.now() + timedelta(days=1))
+
+
+def erase_one(write: Any) -> None:
+    first = Event.objects.filter(erased=False, seq__isnull=False).exclude(action=Action.EVENTS_ERASED).order_by("seq")
+    retention.erase(Event.objects.filter(pk__in=list(first[:1].values_list("pk", flat=True))), by=ERASER, reason="x")
+
+
+ERASER = Actor.command("erase")
+
+
+@pytest.mark.parametrize("work", [seal_more, prune_all, erase_one])
+def test_work_of_others_before_any_of_its_statements_is_no_false_alarm(write: Any, work: Any) -> None:
+    for place in range(40):
+        write(3)
+        sealing.seal()
+        write(1)
+        statements = 0
+
+        def come_between(execute: Any, sql: str, params: Any, many: bool, context: Any, place: int = place) -> Any:
+            nonlocal statements
+            statements += 1
+            if statements == place + 1:
+                work(write)
+            return execute(sql, params, many, context)
+
+        with connection.execute_wrapper(come_between):
+            found = verify()
+        assert found.problems == (), f"before statement {place + 1}"
+        if statements <= place:
+            return
+    pytest.fail("it never ran to its end undisturbed")
+
+
 # -- pruning
 
 
@@ -314,6 +372,17 @@ def test_LG05_personal_data_blanked_by_hand_is_found(write: Any) -> None:
     sealing.seal()
     Event.objects.filter(seq=2).update(erased=True, salt="", address=None, details={}, **retention.BLANK)
     assert problems() == ["event 2: its personal part was blanked, and no event says that it was erased"]
+
+
+def test_what_says_that_events_were_erased_is_not_erased_itself(write: Any) -> None:
+    write(4)
+    sealing.seal()
+    admin = Actor("user", "admin", "77")
+    retention.erase(Event.objects.filter(actor_id="1"), by=admin, reason="asked for")
+    assert retention.erase(Event.objects.filter(actor_id="77"), by=Actor.command("test"), reason="asked for") == 0
+    sealing.seal()
+    assert problems() == []
+    assert Event.objects.get(action=Action.EVENTS_ERASED, actor_id="77").details["uids"]
 
 
 # -- commands

@@ -6,10 +6,8 @@ import hashlib
 import hmac
 import json
 import socket
-import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -21,50 +19,21 @@ from django_apiaccess.events import sealing
 from django_apiaccess.events.delivery import deliver, waiting
 from django_apiaccess.events.models import Checkpoint, Delivered, Event
 from django_apiaccess.events.record import refused
+from django_apiaccess.events.retention import prune_events
 from django_apiaccess.events.source import Actor
 from django_apiaccess.events.tags import Action
 
+from .receiver import Receiver
+
 pytestmark = pytest.mark.django_db
 SINKS = "django_apiaccess.events.sinks"
-
-
-class Receiver:
-    """A webhook's other end: what it got, and the statuses that it answers with next."""
-
-    def __init__(self) -> None:
-        self.bodies: list[dict[str, Any]] = []
-        self.raw: list[tuple[bytes, str]] = []
-        self.statuses: list[int] = []
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                status = outer.statuses.pop(0) if outer.statuses else 200
-                outer.raw.append((body, self.headers.get("X-Signature", "")))
-                if status == 200:
-                    outer.bodies.append(json.loads(body))
-                self.send_response(status)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, *_arguments: Any) -> None:
-                """Quiet."""
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/in"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def seqs(self) -> list[int]:
-        return [event["seq"] for body in self.bodies for event in body.get("events", [])]
 
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
     made = Receiver()
     yield made
-    made.server.shutdown()
-    made.server.server_close()
+    made.close()
 
 
 @pytest.fixture
@@ -155,6 +124,19 @@ def test_two_processes_do_not_deliver_the_same_at_once(hook: Receiver) -> None:
     assert hook.seqs() == []
 
 
+def test_events_that_a_webhook_does_not_have_yet_are_not_pruned(hook: Receiver) -> None:
+    write(120)
+    sealing.seal()
+    hook.statuses = [200, 500]
+    deliver()
+    later = timezone.now() + timedelta(days=1)
+    assert prune_events(later) == 100
+    again()
+    deliver()
+    assert prune_events(later) == 20
+    assert hook.seqs() == list(range(1, 121))
+
+
 def test_syslog_gets_events_and_checkpoints_as_json(use: Any) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as daemon:
         daemon.bind(("127.0.0.1", 0))
@@ -172,7 +154,7 @@ def test_a_syslog_that_is_not_there_costs_no_request(use: Any, caplog: pytest.Lo
     use({"BACKEND": f"{SINKS}.SyslogSink", "OPTIONS": {"address": "/nonexistent/log"}})
     write()
     assert Event.objects.filter(action="access.denied").exists()
-    assert "The sink SyslogSink failed" in caplog.text
+    assert "The sink SyslogSink took nothing" in caplog.text
 
 
 def test_a_file_gets_one_line_an_event_that_only_its_owner_reads(use: Any, tmp_path: Path) -> None:
@@ -188,4 +170,4 @@ def test_a_file_that_cannot_be_written_costs_no_request(use: Any, caplog: pytest
     use({"BACKEND": f"{SINKS}.FileSink", "OPTIONS": {"path": "/nonexistent/events"}})
     write()
     assert Event.objects.filter(action="access.denied").exists()
-    assert "The sink FileSink failed" in caplog.text
+    assert "The sink FileSink took nothing" in caplog.text

@@ -10,6 +10,7 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.contrib.auth.hashers import make_password
 from django.core.management import call_command
+from django.db import connection
 
 from django_apiaccess.contrib.oauth import clients
 from django_apiaccess.core import digests
@@ -141,6 +142,14 @@ def actions(user: str) -> list[str]:
     return [event.action for event in events if any(sid in str(event.details) for sid in sids)]
 
 
+def relabel(seq: int, label: str) -> str:
+    """Change a sealed event behind the app's back; what stood there."""
+    before: str = Event.objects.values_list("actor_label", flat=True).get(seq=seq)
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE django_apiaccess_event SET actor_label = %s WHERE seq = %s", [label, seq])
+    return before
+
+
 def oauth_client(name: str, **fields: Any) -> dict[str, str]:
     """A new OAuth client; `account`: the name of a new service account that it speaks for, in the role `fulfilment`."""
     account = fields.pop("account", "")
@@ -158,6 +167,6 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     for command in (
         prepare, issue, revoke, rotate, grant, ungrant, narrow_role, set_active, uses, refusals, pepper_of, fingerprint,
         person, demo_password, set_password, update_password, delete_user, revoke_tokens, refresh_tokens, ended_sessions, last_use, actions,
-        oauth_client,
+        oauth_client, relabel,
     )
 }  # fmt: skip

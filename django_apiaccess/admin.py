@@ -1,6 +1,7 @@
 """The admin pages of every feature, at the place where Django looks. One line a feature."""
 
 from .access import admin as access
+from .access import admin_dashboard as dashboard
 from .events import admin as events
 from .keys import admin as keys
 from .login import admin as login
@@ -8,4 +9,4 @@ from .mfa import admin as mfa
 from .roles import admin as roles
 from .tokens import admin as tokens
 
-__all__ = ["access", "events", "keys", "login", "mfa", "roles", "tokens"]
+__all__ = ["access", "dashboard", "events", "keys", "login", "mfa", "roles", "tokens"]

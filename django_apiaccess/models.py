@@ -1,5 +1,6 @@
 """The models of every feature, at the place where Django looks. One line a feature."""
 
+from .audit.models import AuditRun
 from .authn.models import FailureCounter, RateCounter, UsedProof
 from .events.models import Checkpoint, Delivered, Event, SealedTo
 from .keys.models import APIKey, APIKeySecret, ServiceAccount
@@ -10,6 +11,7 @@ from .tokens.models import LinkedIdentity, RefreshToken, SigningKey, TokenSessio
 __all__ = [
     "APIKey",
     "APIKeySecret",
+    "AuditRun",
     "Checkpoint",
     "Delivered",
     "Event",

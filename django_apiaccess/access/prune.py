@@ -15,6 +15,7 @@ from django.db import models, router, transaction
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
+from ..audit.models import AuditRun
 from ..authn.failures import ended_before
 from ..authn.models import FailureCounter, RateCounter, UsedProof
 from ..conf import access_settings
@@ -33,6 +34,7 @@ from ..tokens.ring import forget_retired
 
 BATCH: Final = 1000
 KEEP: Final = timedelta(days=90)
+KEEP_AUDITS: Final = timedelta(days=400)
 UNCONFIRMED: Final = timedelta(days=1)
 """How long a factor whose owner never proved to have it stays. It is asked for nowhere, and confirmed within minutes or not at all."""
 SUBJECT_LENGTH: Final = 100
@@ -86,6 +88,7 @@ def _parts(now: datetime, keep: timedelta) -> Iterator[Part]:
     yield Part("refresh tokens", RefreshToken, lambda: _ids(_used_up(now)))
     yield Part("mfa challenges", MFAChallenge, lambda: _ids(challenges_ended_before(now)))
     yield Part("trusted devices", TrustedDevice, lambda: _ids(_trust_over(now - keep)))
+    yield Part("audits", AuditRun, lambda: _ids(AuditRun.objects.filter(at__lt=now - KEEP_AUDITS)))
     yield Part("unconfirmed apps", TOTPFactor, lambda: _ids(_unconfirmed(TOTPFactor, now)))
     yield Part("unconfirmed phones", SMSFactor, lambda: _ids(_unconfirmed(SMSFactor, now)))
 

@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from django_apiaccess.audit.models import AuditRun
 from django_apiaccess.keys.models import APIKey
 from tests.adminkit import KEY, url
 
@@ -127,3 +128,14 @@ def test_every_page_fits_its_window_and_names_its_fields(page, live_server, make
         page.goto(live_server.url + address)
         assert fits(page), address
         assert page.evaluate(NAMELESS) == [], address
+
+
+def test_the_dashboard_fits_and_runs_an_audit(page, live_server, make_user, make_key):
+    make_key(make_user("ann", "docs:read"), "docs:read")
+    page.goto(f"{live_server.url}{url('auditrun')}")
+    page.click("text=Run the audit now")
+    page.wait_for_selector("text=The audit looked at everything")
+    assert page.locator(".aa-tile").count() == 4
+    assert fits(page)
+    page.goto(f"{live_server.url}{url('auditrun', 'change', AuditRun.objects.get().pk)}")
+    assert fits(page)

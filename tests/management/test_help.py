@@ -43,6 +43,7 @@ def test_every_command_that_prints_rows_takes_format_json(name):
     assert "--format {table,json}" in text
 
 
+@pytest.mark.once
 @pytest.mark.slow
 @pytest.mark.servers
 def test_the_exit_status_is_one_for_every_error_and_errors_go_to_stderr(tmp_path):

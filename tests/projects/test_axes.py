@@ -9,6 +9,7 @@ import pytest
 from .test_variants import run
 
 
+@pytest.mark.once
 @pytest.mark.slow
 @pytest.mark.parametrize("middleware", [False, True])
 def test_axes_locks_log_in_and_basic_and_forgets_after_a_success(tmp_path, monkeypatch, middleware):

@@ -13,7 +13,7 @@ import pytest
 from tests.projects import __file__ as here
 
 ROOT = Path(here).resolve().parents[2]
-pytestmark = [pytest.mark.slow]
+pytestmark = [pytest.mark.once, pytest.mark.slow]
 
 
 @pytest.fixture

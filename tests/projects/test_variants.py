@@ -28,6 +28,7 @@ def run(tmp_path, project, *command):
     )
 
 
+@pytest.mark.once
 @pytest.mark.slow
 @pytest.mark.parametrize("project", ["minimal", "full", "no_extras"])
 def test_a_project_with_less_or_more_than_usual_is_guarded_alike(tmp_path, project):

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from .core.access import Access as Access
     from .core.decision import Decision as Decision
     from .core.requirement import AUTHENTICATED as AUTHENTICATED
+    from .core.requirement import FIRST_PARTY as FIRST_PARTY
     from .core.requirement import PUBLIC as PUBLIC
     from .core.requirement import HasMFA as HasMFA
     from .core.requirement import HasPermission as HasPermission
@@ -25,6 +26,7 @@ _HOMES = {
     "Access": "core.access",
     "Decision": "core.decision",
     "AUTHENTICATED": "core.requirement",
+    "FIRST_PARTY": "core.requirement",
     "PUBLIC": "core.requirement",
     "HasMFA": "core.requirement",
     "HasPermission": "core.requirement",

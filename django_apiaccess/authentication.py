@@ -25,9 +25,6 @@ from .passwords.sessions import is_pending, proof_of
 from .permissions import guard_problem
 from .roles.rights import access_of_user
 
-FIRST_PARTY = "first-party"
-"""`client_id` of tokens of our own log-in (`tokens.service`, which brings PyJWT along: not here)."""
-
 WITHOUT_QUERY = frozenset(
     {
         Reason.MALFORMED,
@@ -205,7 +202,7 @@ class OAuth2Authentication(JWTAuthentication):
 
     def _verified(self, request: Request) -> Access | None:
         access = super()._verified(request)
-        if access is not None and access.client_id in {None, FIRST_PARTY}:
+        if access is not None and access.first_party:
             if not self._is_last(request):
                 return None
             raise InvalidCredential(

@@ -27,7 +27,7 @@ class PrincipalSerializer(serializers.Serializer[Any]):
     """Whom it speaks for."""
 
     id = serializers.CharField()
-    username = serializers.CharField()
+    username = serializers.CharField(allow_blank=True, help_text="Empty for a token that was given to a client.")
     kind = serializers.CharField(help_text="user or service_account.")
 
 
@@ -49,7 +49,10 @@ class AccessSerializer(serializers.Serializer[Any]):
 
 
 class MeView(APIView):
-    """The caller's principal, credential, effective scopes, roles and permissions."""
+    """The caller's principal, credential, effective scopes, roles and permissions.
+
+    A client that a person let in learns what its token opens. Who they are it asks `oauth/userinfo/`, within its consent.
+    """
 
     authentication_classes = (AccessAuthentication,)
     permission_classes = (HasAccess,)
@@ -64,13 +67,13 @@ class MeView(APIView):
         data = {
             "principal": {
                 "id": str(user.pk),
-                "username": user.get_username(),
+                "username": user.get_username() if access.first_party else "",
                 "kind": "service_account" if hasattr(user, "service_account") else "user",
             },
             "credential": access.credential,
             "scopes": sorted(access.scopes),
             "object_scopes": sorted(access.object_scopes),
-            "roles": sorted(access.roles),
+            "roles": sorted(access.roles) if access.first_party else [],
             "permissions": sorted(getattr(user, "get_all_permissions", frozenset)()),
             "amr": list(access.amr),
             "acr": access.acr,

@@ -194,6 +194,7 @@ DETAILS: Final[dict[Reason, str]] = {
     Reason.ROLE_MISSING: "This needs a role that the caller does not hold.",
     Reason.PERMISSION_MISSING: "This needs a permission that the caller does not have, or that the credential's scopes do not open.",
     Reason.OBJECT: "The caller holds this right on other objects only.",
+    Reason.OTHER_CLIENT: "This is for the account's owner: a token that was given to a client does not open it.",
     Reason.MFA_IMPOSSIBLE: "This needs a person who proved a second factor; this kind of credential cannot do that.",
 }
 

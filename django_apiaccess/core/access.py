@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from .requirement import Requirement
 
 
+FIRST_PARTY_CLIENT = "first-party"
+"""`client_id` of the tokens of our own log-in. No client can be registered under that name."""
+
+
 @dataclass(frozen=True, slots=True)
 class CredentialRef:
     """Which credential was presented: its kind (`api_key`, `session`...), its id, and a name for people. Never a secret."""
@@ -66,6 +70,11 @@ class Access:
     rate: str = ""
     dpop_jkt: str = ""
     rights: Rights | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def first_party(self) -> bool:
+        """Whether the principal's own: not given to a client (RFC 6749), which may do for its user only what it was given for."""
+        return self.client_id in {None, FIRST_PARTY_CLIENT}
 
     def explain(self, requirement: Requirement | str) -> Decision:
         """The decision on `requirement` (a plain string is a scope), with the reason for every part."""

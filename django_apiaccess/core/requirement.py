@@ -206,6 +206,23 @@ class Authenticated(Requirement):
 
 
 @dataclass(frozen=True, slots=True)
+class FirstParty(Requirement):
+    """Any valid credential of the principal's own, whatever its scopes: no token that was given to a client (RFC 6749).
+
+    Use the constant `FIRST_PARTY`; for endpoints where a person manages the account itself: a client that makes itself a key there would
+    outlive the consent that it was given.
+    """
+
+    def evaluate(self, access: Access) -> Decision:
+        if access.first_party:
+            return granted(str(self), anchored=True, neutral=True)
+        return denied(str(self), Reason.OTHER_CLIENT, f"a token that was given to the client {access.client_id}")
+
+    def __str__(self) -> str:
+        return "FIRST_PARTY"
+
+
+@dataclass(frozen=True, slots=True)
 class And(Requirement):
     """Every part holds."""
 
@@ -305,6 +322,7 @@ class Or(Requirement):
 
 PUBLIC: Final = Public()
 AUTHENTICATED: Final = Authenticated()
+FIRST_PARTY: Final = FirstParty()
 
 
 def requirement_from(value: object) -> Requirement:

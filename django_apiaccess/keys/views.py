@@ -13,7 +13,7 @@ from rest_framework.response import Response
 
 from ..authentication import AccessAuthentication
 from ..authn.client import where_of
-from ..core.requirement import AUTHENTICATED
+from ..core.requirement import FIRST_PARTY
 from ..events.source import Actor
 from ..exceptions import Conflict, InvalidChange, NotHeld
 from ..permissions import HasAccess, access_of
@@ -57,7 +57,8 @@ def refuse_change(error: InvalidChange) -> Never:
 class APIKeyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[APIKey]):
     """My API keys. The text of a key appears in the answers to POST only, once.
 
-    Any valid credential may manage its principal's keys, within itself: a scoped credential sees and touches only keys that can do no more
+    Any credential of the principal's own may manage their keys, within itself; a token that was given to a client may not, whose keys would
+    outlive the consent. A scoped credential sees and touches only keys that can do no more
     than it can; a key that it makes is bound as it is, and ends with it.
     """
 
@@ -67,7 +68,7 @@ class APIKeyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
     filter_backends = ()
     pagination_class = KeyPages
     serializer_class = APIKeySerializer
-    access = AUTHENTICATED
+    access = FIRST_PARTY
     queryset = APIKey.objects.none()
     lookup_value_regex = "[0-9]+"
 

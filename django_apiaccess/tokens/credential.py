@@ -14,7 +14,7 @@ from ..authn.kinds import Client, Presented
 from ..authn.marks import password_unchanged
 from ..conf import access_settings
 from ..core import compact
-from ..core.access import Access, CredentialRef
+from ..core.access import FIRST_PARTY_CLIENT, Access, CredentialRef
 from ..core.assurance import rank
 from ..core.claims import Expectation, bound_key, check
 from ..core.compact import CompactToken, TokenFormatError
@@ -146,7 +146,9 @@ class JWTKind:
         lent = {policy.id_of(name) for name in issuers.mapped_roles(trusted, token.claims)} - {None}
         rights = active_rights(grant_rows(user), timezone.now()) | {(role, None, False) for role in lent}
         held = policy.held(rights, superuser=bool(getattr(user, "is_superuser", False)))
-        facts = {**assurance(token.claims), "client_id": issuers.client_of(trusted, token.claims)}
+        client = issuers.client_of(trusted, token.claims)
+        own_name = client in {None, FIRST_PARTY_CLIENT}  # whatever it calls itself, it is no client of ours
+        facts = {**assurance(token.claims), "client_id": issuer if own_name else client}
         access = build_access(
             user,
             CredentialRef(KIND, subject, issuer),

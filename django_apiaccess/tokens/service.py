@@ -19,6 +19,7 @@ from ..authn.marks import is_outdated, password_mark, password_unchanged
 from ..conf import access_settings
 from ..core import scopes as core_scopes
 from ..core import secrets
+from ..core.access import FIRST_PARTY_CLIENT
 from ..core.assurance import rank
 from ..core.proof import Proof
 from ..core.reasons import Reason
@@ -38,7 +39,7 @@ from .usage import usage
 
 __all__ = ["begin", "end", "end_by_token", "refresh", "requested_scopes", "step_up"]
 REFRESH_PREFIX: Final = refreshing.PREFIX
-FIRST_PARTY: Final = "first-party"
+FIRST_PARTY: Final = FIRST_PARTY_CLIENT
 """`client_id` of sessions that began at our own log-in endpoint."""
 ACCESS_TOKEN_TYPE: Final = "at+jwt"
 

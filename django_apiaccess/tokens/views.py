@@ -104,7 +104,7 @@ class SessionPages(PageNumberPagination):
 
 
 class SessionViewSet(Unstored, mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[TokenSession]):
-    """Where I am logged in, and the way to end it. For people: an API key has no sessions and ends none."""
+    """Where I am logged in, and the way to end it. For people: an API key has no sessions and ends none, a client's token only its own."""
 
     authentication_classes = (AccessAuthentication,)
     permission_classes = (HasAccess,)
@@ -121,7 +121,8 @@ class SessionViewSet(Unstored, mixins.ListModelMixin, mixins.RetrieveModelMixin,
         access = access_of(self.request)
         if access is None or access.credential.kind not in {"jwt", "session", "basic"}:
             return TokenSession.objects.none()
-        return TokenSession.objects.filter(user=access.principal.pk).live().order_by("-created_at", "-pk")
+        mine = TokenSession.objects.filter(user=access.principal.pk).live().order_by("-created_at", "-pk")
+        return mine if access.first_party else mine.filter(sid=access.session_id)
 
     def get_serializer_context(self) -> dict[str, Any]:
         access = access_of(self.request)

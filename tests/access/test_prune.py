@@ -49,6 +49,7 @@ NOTHING = {
     "refresh tokens": 0,
     "mfa challenges": 0,
     "trusted devices": 0,
+    "audits": 0,
     "unconfirmed apps": 0,
     "unconfirmed phones": 0,
     "private keys": 0,

@@ -226,6 +226,10 @@ class TestRefused:
         web.delete()
         self.refused(token, "unknown")
 
+    def test_of_an_application_that_calls_itself_our_own_log_in(self, token, web):
+        type(web).objects.filter(pk=web.pk).update(client_id="first-party")
+        self.refused(token, "other_client")
+
     def test_of_no_application_at_all(self, token):
         AccessToken.objects.update(application=None)
         self.refused(token, "untrusted_issuer")

@@ -373,3 +373,9 @@ def test_a_model_that_is_not_there_is_named_with_the_nearest(application):
     with pytest.raises(CommandError, match="oauth2_provider"):
         run("--scope", "docs:read", "--model", "oauth2_provider.Aplication")
     assert run("--scope", "docs:read", "--model", "oauth2_provider.Application")["read"] == 0
+
+
+def test_an_application_with_the_name_of_our_own_log_in_is_not_taken_over(application):
+    application(client_id="first-party", client_type="public")
+    assert "taken by this app" in reason()
+    assert not OAuthClient.objects.exists()

@@ -11,7 +11,7 @@ from ...authn.kinds import Client, Presented
 from ...authn.possession import confirm
 from ...conf import access_settings
 from ...core import secrets
-from ...core.access import Access, CredentialRef
+from ...core.access import FIRST_PARTY_CLIENT, Access, CredentialRef
 from ...core.reasons import Reason
 from ...exceptions import InvalidCredential
 from .lookup import TokenRow, load
@@ -72,6 +72,8 @@ def check(row: TokenRow, tokens: DOTTokens, now: datetime) -> None:
         raise refusal(row, Reason.EXPIRED)
     if row.application_id is None:
         raise refusal(row, Reason.UNTRUSTED_ISSUER, "it has no application: another server made it")
+    if row.application_client_id == FIRST_PARTY_CLIENT:
+        raise refusal(row, Reason.OTHER_CLIENT, "its application has the name of our own log-in")
     if not row.application_is_active:
         raise refusal(row, Reason.REVOKED, "its application is switched off")
     if registration_scope() in row.scope.split():

@@ -10,11 +10,14 @@ from typing import Final
 from django.core.exceptions import ValidationError
 
 from ...conf import OAUTH_GRANTS, resource_complaint
+from ...core.access import FIRST_PARTY_CLIENT
 from ...roles.fields import ScopesField, validate_scopes
 from . import redirects
 from .identity import api_scopes
 
 CLIENT_ID: Final = re.compile(r"[A-Za-z][A-Za-z0-9._~-]{7,99}|[0-9A-Za-z._~-]{20,100}")
+RESERVED: Final = frozenset({FIRST_PARTY_CLIENT, "simplejwt"})
+"""What sessions of our own log-in and those taken over from simplejwt have as their client: nobody may pass for them."""
 MAX_URIS: Final = 50
 
 
@@ -25,6 +28,8 @@ def validate_client_scopes(names: Iterable[str]) -> None:
 
 def validate_client_id(text: str) -> None:
     """Refuse what might be taken for the id of a user (RFC 9700 section 4.15): numbers and UUIDs."""
+    if text.lower() in RESERVED:
+        raise ValidationError(f"The client id {text} is taken by this app itself.")
     if not CLIENT_ID.fullmatch(text) or text.isdecimal() or _is_uuid(text):
         raise ValidationError(
             "A client id is 8 to 100 letters, digits and ._~- that begin with a letter, and no number or UUID: it could be a user's."

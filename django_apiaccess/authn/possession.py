@@ -1,11 +1,12 @@
 """Proof of possession (RFC 9449): whether who presents a credential holds the key that it is bound to.
 
-`confirm` is for credentials of requests, `bound_key` for endpoints that give tokens.
+`confirm` is for credentials of requests, `held_key` for endpoints that give tokens.
 """
 
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from typing import Any, Final
 
 from django.utils.encoding import escape_uri_path
@@ -50,22 +51,40 @@ def confirm(presented: Presented, client: Client, jkt: str, *, kind: str, demand
         raise InvalidCredential(reason, str(error), kind=kind, **whose) from None
 
 
-def bound_key(request: Any, *, required: bool = False) -> str:
-    """The thumbprint of the key that a request for tokens proves to hold (RFC 9449 section 5); empty where it sends no proof.
+@dataclass(frozen=True, slots=True)
+class HeldKey:
+    """The key that a request for tokens proves to hold: `jkt` is its thumbprint, empty where no proof was sent."""
 
-    Call it once in a request: the proof is used up. Raises `InvalidProof`, also for a missing proof where it is `required` or the setting
-    `DPOP["REQUIRED"]` says so.
+    jkt: str = ""
+    proof: Proof | None = None
+
+    def use(self) -> str:
+        """Use the proof up, once all else is right and before tokens are handed out; the thumbprint. Raises `InvalidProof`.
+
+        Not before: anybody can make proofs, and each that is used up is a row.
+        """
+        if self.proof is not None and not spend(self.proof):
+            text = "the DPoP proof was used before: make a new one, with a new jti, for each request"
+            raise InvalidProof(text, ProofError(text).code, nonce_headers())
+        return self.jkt
+
+
+NO_KEY: Final = HeldKey()
+
+
+def held_key(request: Any, *, required: bool = False) -> HeldKey:
+    """The key that a request for tokens proves to hold (RFC 9449 section 5).
+
+    Raises `InvalidProof`, also for a missing proof where it is `required` or the setting `DPOP["REQUIRED"]` says so.
     """
     http = getattr(request, "_request", request)
     if "HTTP_DPOP" not in http.META and not (required or access_settings.DPOP_REQUIRED):
-        return ""
+        return NO_KEY
     try:
         proof = _checked(http, None)
-        if not spend(proof):
-            raise ProofError("the DPoP proof was used before: make a new one, with a new jti, for each request")
     except ProofError as error:
         raise InvalidProof(str(error), error.code, nonce_headers()) from None
-    return proof.jkt
+    return HeldKey(proof.jkt, proof)
 
 
 def nonce_headers() -> dict[str, str]:

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from ..authn.client import where_of
 from ..authn.failures import network_of
+from ..authn.possession import NO_KEY, HeldKey
 from ..authn.rates import take
 from ..core.proof import Proof
 from ..core.rates import Rate
@@ -48,9 +49,9 @@ def log_in(
     scopes: Iterable[str] | None = None,
     device: str = "",
     delivery: str = "body",
-    dpop_jkt: str = "",
+    key: HeldKey = NO_KEY,
 ) -> tokens.Tokens:
-    """A token session for the account whose password this is, bound to the key `dpop_jkt` if one is named.
+    """A token session for the account whose password this is, bound to the `key` that the request proved to hold.
 
     Raises `InvalidCredential`, `TooManyFailures`, `MFARequired` (a password alone does not do for this account: it brings the token with
     which the log-in goes on), `InvalidGrant`, `UnknownName`.
@@ -66,7 +67,7 @@ def log_in(
     elif policy.must_enrol(user):
         text, _ = challenges.begin(Purpose.ENROLMENT, user, proof=proof, context=context, lifetime=ENROLMENT_LIFETIME)
         raise MFARequired(user, token=text, enrolment=True)
-    return _open(request, user, proof, context, dpop_jkt)
+    return _open(request, user, proof, context, key)
 
 
 ENROLMENT_LIFETIME: Final = challenges.LIFETIME * 3
@@ -92,11 +93,11 @@ def go_on(
     response: Response,
     *,
     remember: bool = False,
-    dpop_jkt: str = "",
+    key: HeldKey = NO_KEY,
 ) -> LoggedIn:
     """Finish a log-in by its second factor, or by a passkey alone; after an enrolment by the factor that was just confirmed.
 
-    `dpop_jkt`: the key that this request proved to hold; the session is bound to it.
+    `key`: the one that this request proved to hold; the session is bound to it.
 
     Raises `MFAError`, `TooManyFailures`, `InvalidGrant`.
     """
@@ -108,15 +109,16 @@ def go_on(
         raise InvalidChallenge("Add a factor first, with this mfa_token in the body.")
     proof = challenges.use(challenge)
     context = challenge.context
-    begun = _open(request, challenge.user, proof, context, dpop_jkt)
+    begun = _open(request, challenge.user, proof, context, key)
     device = trusted.trust(challenge.user, where=where, name=context.get("device", "")) if remember else None
     return LoggedIn(begun, context.get("delivery", "body"), device)
 
 
-def _open(request: Any, user: Any, proof: Proof, context: dict[str, Any], dpop_jkt: str) -> tokens.Tokens:
+def _open(request: Any, user: Any, proof: Proof, context: dict[str, Any], key: HeldKey) -> tokens.Tokens:
     asked = context.get("scope")
     wanted = tokens.requested_scopes(user, None if asked is None else parse(asked))
     device = context.get("device", "")
-    begun = tokens.begin(user, proof=proof, where=where_of(request), scopes=wanted, device=device, dpop_jkt=dpop_jkt)
+    jkt = key.use()
+    begun = tokens.begin(user, proof=proof, where=where_of(request), scopes=wanted, device=device, dpop_jkt=jkt)
     user_logged_in.send_robust(sender=type(user), request=request, user=user)
     return begun

@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from rest_framework.utils import html
 
 from ..authn.client import where_of
-from ..authn.possession import bound_key
+from ..authn.possession import held_key
 from ..exceptions import APIAccessError
 from ..mfa import challenges, trusted
 from ..mfa import service as mfa
@@ -59,7 +59,7 @@ class TokenView(LoginEndpoint):
             scopes=data.get("scope"),
             device=data.get("device") or answers.device_of(request),
             delivery=data["delivery"],
-            dpop_jkt=bound_key(request),
+            key=held_key(request),
         )
         return logged_in(service.LoggedIn(tokens, data["delivery"]), request)
 
@@ -102,7 +102,7 @@ class MFAVerifyView(LoginEndpoint):
             data["method"],
             response_of(request, data),
             remember=data["remember"],
-            dpop_jkt=bound_key(request),
+            key=held_key(request),
         )
         return logged_in(done, request)
 

@@ -22,6 +22,7 @@ from django.views import View
 from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.debug import sensitive_post_parameters
 
+from ..authn.client import is_secure
 from ..conf import access_settings
 from ..exceptions import APIAccessError, InvalidCredential, TooManyFailures
 from ..login import freshness
@@ -62,6 +63,8 @@ class Page(View):
     _visitor: Visitor | None
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if access_settings.REQUIRE_TLS and not is_secure(request):
+            return shielded(render(request, "django_apiaccess/pages/insecure.html", status=400))
         self._visitor = visitor_of(request)
         elsewhere = self._elsewhere(request)
         if elsewhere is None:

@@ -161,7 +161,7 @@ def refresh(
     A token that was used before ends its whole session, unless it comes again within `REFRESH_GRACE` from a client that lost the answer:
     then the pair that the client did not get is replaced by another one. Raises `InvalidGrant`; the true cause goes into the event.
 
-    `dpop_jkt`: the key that the request proved to hold (`authn.possession.bound_key`). It must be the session's, where that is bound to
+    `dpop_jkt`: the key that the request proved to hold (`authn.possession.held_key`). It must be the session's, where that is bound to
     one; the new access token is bound to it in any case.
     """
     token, problem = refreshing.find(text)

@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from ..authentication import AccessAuthentication
 from ..authn import responses
 from ..authn.client import where_of
-from ..authn.possession import bound_key, nonce_headers
+from ..authn.possession import held_key, nonce_headers
 from ..conf import access_settings
 from ..core.requirement import AUTHENTICATED, HasScope
 from ..events.source import Actor
@@ -43,15 +43,16 @@ class RefreshView(TokenEndpoint):
                 return no_token("refresh_token")
             if cookies.csrf_problem(request._request):
                 return csrf_failed()
-        jkt = bound_key(request)
+        key = held_key(request)
         try:
             scopes = serializer.validated_data.get("scope")
-            tokens = service.refresh(text, where=where_of(request), scopes=scopes, dpop_jkt=jkt)
+            tokens = service.refresh(text, where=where_of(request), scopes=scopes, dpop_jkt=key.jkt)
         except InvalidGrant as error:
             response = refusal(error.code, str(error), status.HTTP_400_BAD_REQUEST)
             if by_cookie and error.code == "invalid_grant":
                 cookies.clear(response)
             return response
+        key.use()
         return answer_with(tokens, request, cookie=by_cookie)
 
 

@@ -154,3 +154,15 @@ def test_my_trusted_devices_end_and_nobody_elses(inside, ann, bob, app, client):
 )
 def test_devices_are_named_as_their_owners_know_them(agent, words):
     assert agents.in_words(agent) == words
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_a_page_or_a_password_sent_in_the_clear_is_not_looked_at(client, make_user, settings, method):
+    settings.API_ACCESS = {**settings.API_ACCESS, "REQUIRE_TLS": True}
+    make_user("ann")
+    ask = getattr(client, method)
+    answer = ask("/access/security/login/", {"username": "ann", "password": "secret"})
+    assert answer.status_code == 400
+    assert "https" in answer.content.decode()
+    assert "_auth_user_id" not in client.session
+    assert client.get("/access/security/login/", secure=True).status_code == 200

@@ -23,10 +23,10 @@ from ...events.source import Actor
 from ...events.tags import Action
 from ...pages import places
 from ...tokens.ending import end_oldest
-from . import codes, consents, granting, options, pages, proof, pushed, server
+from . import clients, codes, consents, granting, options, pages, proof, pushed, server
 from .consent_page import context_of
 from .errors import OAuthError, UnverifiedRequest
-from .models import Consent
+from .models import Consent, OAuthClient
 from .parameters import Parameters, of_query, with_query
 from .server import AuthorizationRequest
 
@@ -67,7 +67,7 @@ class AuthorizeView(View):
         except _Elsewhere as there:
             return there.response
         except OAuthError as error:
-            if not error.redirect_uri:
+            if not error.redirect_uri or not _may_return(request, parameters):
                 return pages.problem(request, error)
             return pages.redirect(error.redirect_uri, answer(parameters, error.body()), posted=posted)
 
@@ -179,6 +179,14 @@ class _Elsewhere(Exception):
     def __init__(self, response: HttpResponse) -> None:
         super().__init__()
         self.response = response
+
+
+def _may_return(request: HttpRequest, parameters: Parameters) -> bool:
+    """Whether an error sends the browser on. Not before somebody is logged in, to an address that nobody vouches for: a client that
+    registered itself could else send anybody anywhere in our name (RFC 9700 section 4.11.2).
+    """
+    client = clients.find(parameters.get("client_id", ""))
+    return request.user.is_authenticated or (client is not None and client.origin != OAuthClient.Origin.DYNAMIC)
 
 
 def answer(parameters: Parameters, body: dict[str, str]) -> list[tuple[str, str]]:

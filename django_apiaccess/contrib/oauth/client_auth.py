@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Never
 
 from ...authn.client import where_of
-from ...authn.failures import charge, network_bucket
+from ...authn.failures import Bucket, account_bucket, charge, network_bucket, refund
 from ...core.reasons import Reason
 from ...events.later import refused_later
 from ...events.record import refused
@@ -46,8 +46,8 @@ def authenticate(http: Any, parameters: Parameters, audiences: Collection[str], 
     `invalid_request` for two proofs at once, `invalid_client` for a wrong one; failures count against the network.
     """
     presented = _presented(http, parameters)
-    where = where_of(http)
-    client, reason = _verified(presented, audiences)
+    tries = _Tries(presented.client_id, where_of(http))
+    client, reason = _verified(presented, audiences, tries)
     if client is not None and reason is None:
         if not client.is_active:
             reason = Reason.PRINCIPAL_INACTIVE
@@ -56,8 +56,43 @@ def authenticate(http: Any, parameters: Parameters, audiences: Collection[str], 
         elif client.is_public and not public:
             reason = Reason.NO_CREDENTIAL
     if client is None or reason is not None:
-        _refuse(presented, client, reason or Reason.UNKNOWN, where)
+        _refuse(presented, client, reason or Reason.UNKNOWN, tries)
+    tries.was_right()
     return client
+
+
+class _Tries:
+    """Failures of a request's network; of the client too, before a secret is verified that may be guessable.
+
+    Ours have 256 bits: nobody guesses one, and somebody who sends wrong ones must not lock out others behind the same address.
+    """
+
+    def __init__(self, client_id: str, where: Where) -> None:
+        self.where = where
+        self._client = account_bucket(PURPOSE, client_id)
+        self._network = network_bucket(PURPOSE, where.address)
+        self._charged = False
+
+    def begin(self) -> None:
+        """Count the try. Raises 429."""
+        self._charge(self._network, self._client)
+
+    def failed(self) -> None:
+        """Count a failure that was not counted before. Raises 429."""
+        if not self._charged:
+            self._charge(self._network)
+
+    def was_right(self) -> None:
+        """Take the try back."""
+        if self._charged:
+            refund(self._network, self._client)
+
+    def _charge(self, *buckets: Bucket) -> None:
+        wait = charge(*buckets)
+        if wait:
+            refused_later(Action.OAUTH_CLIENT_REFUSED, Reason.TOO_MANY_FAILURES, where=self.where)
+            raise too_many(wait)
+        self._charged = True
 
 
 def is_its_way(client: OAuthClient, method: str) -> bool:
@@ -106,9 +141,11 @@ def _basic(header: str) -> tuple[str, str]:
     return decoded(client_id), decoded(secret)
 
 
-def _verified(presented: Presented, audiences: Collection[str]) -> tuple[OAuthClient | None, Reason | None]:
+def _verified(
+    presented: Presented, audiences: Collection[str], tries: _Tries
+) -> tuple[OAuthClient | None, Reason | None]:
     if presented.method in {Method.BASIC, Method.POST}:
-        return client_secrets.check(presented.client_id, presented.secret)
+        return client_secrets.check(presented.client_id, presented.secret, tries.begin)
     client = clients.find(presented.client_id)
     if client is None:
         return None, Reason.UNKNOWN
@@ -119,12 +156,10 @@ def _verified(presented: Presented, audiences: Collection[str]) -> tuple[OAuthCl
     return client, None
 
 
-def _refuse(presented: Presented, client: OAuthClient | None, reason: Reason, where: Where) -> Never:
+def _refuse(presented: Presented, client: OAuthClient | None, reason: Reason, tries: _Tries) -> Never:
     """One answer, whatever was wrong; the cause is in the event."""
-    wait = charge(network_bucket(PURPOSE, where.address))
-    if wait:
-        refused_later(Action.OAUTH_CLIENT_REFUSED, Reason.TOO_MANY_FAILURES, where=where)
-        raise too_many(wait)
+    tries.failed()
+    where = tries.where
     if client is None:
         refused_later(Action.OAUTH_CLIENT_REFUSED, reason, where=where, detail=presented.method)
     else:

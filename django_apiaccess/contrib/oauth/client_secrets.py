@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -17,6 +18,7 @@ from ...events.source import Actor
 from ...events.tags import Action
 from ...exceptions import Conflict, InvalidChange
 from .models import ClientSecret, OAuthClient
+from .parameters import is_plain
 
 PREFIX: Final = "cs"
 MAX_LENGTH: Final = 512
@@ -41,9 +43,15 @@ def add(client: OAuthClient) -> str:
     return made.text
 
 
-def check(client_id: str, text: str) -> tuple[OAuthClient | None, Reason | None]:
-    """The client whose secret this is, with its service account, in one query; or why there is none. It may be inactive."""
-    if len(text) > MAX_LENGTH or len(client_id) > 100 or "\0" in client_id + text:
+def check(
+    client_id: str, text: str, before_slow: Callable[[], object] = bool
+) -> tuple[OAuthClient | None, Reason | None]:
+    """The client whose secret this is, with its service account, in one query; or why there is none. It may be inactive.
+
+    `before_slow` is called before a secret that another package made is verified, which may be guessable and is dear to hash: it counts the
+    try, and raises where there were too many.
+    """
+    if len(text) > MAX_LENGTH or len(client_id) > 100 or not is_plain(client_id + text):
         return None, Reason.MALFORMED
     key = secrets.split(text, PREFIX)
     ids = [key.id] if key is not None else [foreign_id(package, client_id) for package in FOREIGN_PACKAGES]
@@ -52,6 +60,8 @@ def check(client_id: str, text: str) -> tuple[OAuthClient | None, Reason | None]
     if secret is None:
         digests.verify_nothing(text, access_settings.PEPPERS)
         return None, Reason.UNKNOWN
+    if not digests.is_native(secret.digest):
+        before_slow()
     verdict = digests.verify(text, secret.digest, access_settings.PEPPERS)
     if verdict not in RIGHT:
         return None, Reason.WRONG_SECRET

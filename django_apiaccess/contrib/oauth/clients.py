@@ -26,6 +26,7 @@ from ...tokens.models import TokenSession
 from . import client_secrets, options, public_keys
 from .identity import api_scopes
 from .models import AuthorizationCode, DeviceCode, OAuthClient
+from .parameters import is_plain
 
 ID_PREFIX: Final = "app_"
 CHANGEABLE: Final = (
@@ -114,7 +115,7 @@ def delete(client: OAuthClient, *, by: Actor) -> None:
 
 def find(client_id: str) -> OAuthClient | None:
     """The active client of that id, with its service account; one query."""
-    if not client_id or len(client_id) > 100 or "\0" in client_id:
+    if not client_id or len(client_id) > 100 or not is_plain(client_id):
         return None
     found = OAuthClient.objects.select_related("service_account__user")
     return found.filter(client_id=client_id, is_active=True).first()

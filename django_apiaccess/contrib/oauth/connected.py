@@ -11,11 +11,13 @@ from django.utils.decorators import method_decorator
 from django.views import View
 from django.views.decorators.csrf import csrf_protect
 
-from ...authn.client import where_of
+from ...authn.client import is_secure, where_of
+from ...conf import access_settings
 from ...events.source import Actor
 from ...tokens.models import TokenSession
 from . import consents, pages
 from .consent_page import describe
+from .errors import OAuthError
 from .models import Consent
 
 
@@ -43,6 +45,8 @@ class ConnectedView(View):
     http_method_names = ["get", "post"]
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if access_settings.REQUIRE_TLS and not is_secure(request):
+            return pages.problem(request, OAuthError("invalid_request", "Use https."))
         response = pages.turned_away(request) or super().dispatch(request, *args, **kwargs)
         return pages.protected(response) if isinstance(response, HttpResponse) else response
 

@@ -19,7 +19,7 @@ def context_of(
 ) -> dict[str, Any]:
     """The context of `consent.html`."""
     client = asked.client
-    new = consents.new_scopes(consent, scopes)
+    new = consents.new_scopes(consent, scopes, asked.resource)
     return {
         "client": client,
         "owner": client.owner.get_username() if client.owner_id is not None and client.owner is not None else "",

@@ -7,7 +7,8 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from ...core.scopes import dump, registry
+from ...conf import access_settings
+from ...core.scopes import dump, parse, registry
 from ...events.record import changed
 from ...events.source import Actor, Where
 from ...events.tags import Action
@@ -36,14 +37,20 @@ def spares_the_page(client: OAuthClient, consent: Consent | None, scopes: frozen
         return True
     if consent is None or timezone.now() - consent.granted_at > options.lifetime("CONSENT_MAX_AGE"):
         return False
-    return not new_scopes(consent, scopes) and set(resource.split()) <= set(consent.resource.split())
+    return not new_scopes(consent, scopes, resource)
 
 
-def new_scopes(consent: Consent | None, scopes: frozenset[str]) -> frozenset[str]:
-    """Those of `scopes` that the user has not allowed before."""
+def place_of(resource: str) -> str:
+    """The resources that something is allowed at, as one text: in order, and this API by its name."""
+    return " ".join(sorted(set(resource.split()) or {access_settings.AUDIENCE}))
+
+
+def new_scopes(consent: Consent | None, scopes: frozenset[str], resource: str) -> frozenset[str]:
+    """Those of `scopes` that the user has not allowed before at just these resources: what was allowed elsewhere says nothing here."""
     if consent is None:
         return scopes
-    known = registry.expand(consent.scopes) | consent.scopes
+    allowed = parse(consent.terms.get(place_of(resource), ""))
+    known = registry.expand(allowed) | allowed
     return frozenset(
         name for name in scopes if name not in known and not (registry.knows(name) and registry.expand([name]) <= known)
     )
@@ -59,13 +66,16 @@ def give(client: OAuthClient, user: Any, *, scopes: frozenset[str], resource: st
         if consent is not None:
             consent.scopes |= scopes
             consent.resource = " ".join(dict.fromkeys([*consent.resource.split(), *resource.split()]))
+            allowed = parse(consent.terms.get(place_of(resource), "")) | scopes
+            consent.terms = {**consent.terms, place_of(resource): dump(allowed)}
             consent.granted_at = consent.last_used_at = now
-            consent.save(update_fields=["scopes", "resource", "granted_at", "last_used_at"])
+            consent.save(update_fields=["scopes", "resource", "terms", "granted_at", "last_used_at"])
             break
         try:
             with transaction.atomic():
+                terms = {place_of(resource): dump(scopes)}
                 consent = Consent.objects.create(
-                    client=client, user=user, scopes=scopes, resource=resource, last_used_at=now
+                    client=client, user=user, scopes=scopes, resource=resource, terms=terms, last_used_at=now
                 )
             break
         except IntegrityError:  # the same person, in another window

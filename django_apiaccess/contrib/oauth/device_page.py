@@ -67,7 +67,7 @@ class DeviceView(View):
     @staticmethod
     def _confirm(request: HttpRequest, device: DeviceCode, scopes: frozenset[str], text: str) -> HttpResponse:
         user: Any = request.user
-        new = consents.new_scopes(consents.of(device.client, user), scopes)
+        new = consents.new_scopes(consents.of(device.client, user), scopes, device.resource)
         context = {
             "client": device.client,
             "person": user.get_username(),

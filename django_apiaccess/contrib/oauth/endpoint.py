@@ -13,7 +13,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from ...authn.client import is_secure, where_of
 from ...authn.failures import network_of
-from ...authn.possession import bound_key, nonce_headers
+from ...authn.possession import NO_KEY, HeldKey, held_key, nonce_headers
 from ...authn.rates import take
 from ...conf import access_settings
 from ...exceptions import InvalidProof
@@ -88,11 +88,11 @@ def take_rate(request: HttpRequest, client: OAuthClient) -> None:
         raise client_auth.too_many(taken.reset)
 
 
-def key_of(request: HttpRequest, client: OAuthClient) -> str:
-    """The thumbprint of the key to which tokens are bound; empty: to none (RFC 9449 section 5). Raises `InvalidProof`."""
+def key_of(request: HttpRequest, client: OAuthClient) -> HeldKey:
+    """The key to which tokens are bound (RFC 9449 section 5); use it before the answer goes out. Raises `InvalidProof`."""
     policy = options.entry("DPOP")
     if policy == "off":
         if client.dpop_required or "HTTP_DPOP" in request.META:
             raise OAuthError("invalid_request", "Tokens are not bound to keys here.")
-        return ""
-    return bound_key(request, required=client.dpop_required or policy == "required")
+        return NO_KEY
+    return held_key(request, required=client.dpop_required or policy == "required")

@@ -45,9 +45,14 @@ def exchange(client: OAuthClient, parameters: Parameters, *, jkt: str, where: Wh
     origin = TokenSession.objects.filter(sid=subject.session_id).first()
     if origin is None or subject.expires_at is None or subject.session_id is None:
         raise OAuthError("invalid_request", "The subject_token is not valid.")
+    if subject.dpop_jkt and not jkt:
+        text = (
+            "The subject_token is bound to a key: send a DPoP proof of yours, so that the new token is bound as well."
+        )
+        raise OAuthError("invalid_request", text)
     act = _chain(actor, origin.actor)
     scopes = _scopes(client, subject, parameters.get("scope"))
-    resource = granting.requested_resource(client, [*parameters.resources, *parameters.lists.get("audience", [])])
+    resource = _resource(client, origin, [*parameters.resources, *parameters.lists.get("audience", [])])
     left = subject.expires_at - timezone.now()
     lifetime = min(issuing.access_token_lifetime(client), left)
     proof = Proof(subject.amr, subject.acr, subject.auth_time or origin.auth_time)
@@ -105,8 +110,9 @@ def _actor(client: OAuthClient, parameters: Parameters) -> dict[str, Any]:
             raise OAuthError("invalid_request", "actor_token_type comes with actor_token only.")
         return {"sub": client.client_id}
     access = _verified(client, parameters, "actor_token")
-    if access.client_id != client.client_id:
-        raise OAuthError("invalid_request", "The actor_token is another client's.")
+    account = client.service_account
+    if access.client_id != client.client_id or account is None or access.principal.pk != account.user_id:
+        raise OAuthError("invalid_request", "The actor_token is none that you were given as yourself.")
     return {"sub": str(access.principal.pk), "client_id": client.client_id}
 
 
@@ -118,6 +124,13 @@ def _chain(actor: dict[str, Any], before: Any) -> dict[str, Any]:
     if depth > MAX_ACTORS:
         raise OAuthError("invalid_request", f"At most {MAX_ACTORS} clients may act one behind the other.")
     return {**actor, "act": before} if before else actor
+
+
+def _resource(client: OAuthClient, origin: TokenSession, wanted: list[str]) -> str:
+    """What the new token is for: of the client's own token at most what that is for, of another's what the client is registered for."""
+    if origin.client_id != client.client_id:
+        return granting.requested_resource(client, wanted)
+    return granting.narrowed_resource(origin.audience, wanted) or origin.audience
 
 
 def _scopes(client: OAuthClient, subject: Access, wanted: str | None) -> frozenset[str]:

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from ...conf import access_settings
 from ...core.proof import Proof
+from ...core.scopes import parse
 from ...events.source import Where
 from ...tokens.models import TokenSession
 from ...tokens.ring import ring
@@ -87,7 +88,8 @@ def id_token(session: TokenSession, user: Any, tokens: Tokens, *, nonce: str = "
 
     Its header says `JWT`, its audience is the client, and it has no `client_id` and no `jti`: nothing takes it for an access token.
     """
-    if OPENID not in session.scope:
+    scopes = session.scope & parse(tokens.scope)
+    if OPENID not in scopes:
         return ""
     now = int(timezone.now().timestamp())
     claims: dict[str, Any] = {
@@ -103,7 +105,7 @@ def id_token(session: TokenSession, user: Any, tokens: Tokens, *, nonce: str = "
         **({"acr": session.acr} if session.acr else {}),
         **({"amr": session.amr.split()} if session.amr else {}),
         **({"nonce": nonce} if nonce else {}),
-        **claims_of(user, session.scope),
+        **claims_of(user, scopes),
     }
     return ring.sign(claims, typ="JWT")
 

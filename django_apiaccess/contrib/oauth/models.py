@@ -175,6 +175,8 @@ class Consent(models.Model):
     )
     scopes = ClientScopesField(_("scopes"), blank=True, default="")
     resource = models.TextField(_("resources"), blank=True, default="", help_text=_("Empty: this API."))
+    terms = models.JSONField(default=dict, editable=False)
+    """The scopes by the resources that they were allowed at: what another request must ask again for."""
     granted_at = models.DateTimeField(_("granted at"), default=timezone.now)
     last_used_at = models.DateTimeField(_("last used at"), null=True, blank=True)
     revoked_at = models.DateTimeField(_("revoked at"), null=True, blank=True)

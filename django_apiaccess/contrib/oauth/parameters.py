@@ -47,12 +47,13 @@ class Parameters(dict[str, str]):
         """Raise `invalid_request` for a parameter that came twice, or that no database takes."""
         if self.repeated:
             raise OAuthError("invalid_request", f"The parameter {self.repeated[0][:50]} comes more than once.")
-        bad = next((name for name, value in self.pairs() if name != "state" and not _is_plain(name + value)), None)
+        bad = next((name for name, value in self.pairs() if name != "state" and not is_plain(name + value)), None)
         if bad is not None:
             raise OAuthError("invalid_request", f"The parameter {bad[:50]} is not plain text.")
 
 
-def _is_plain(text: str) -> bool:
+def is_plain(text: str) -> bool:
+    """Whether every database takes it, and every codec: no NUL, no lone surrogate."""
     return "\0" not in text and not any("\ud800" <= char <= "\udfff" for char in text)
 
 

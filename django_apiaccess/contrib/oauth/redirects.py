@@ -7,8 +7,10 @@ from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
 MAX_LENGTH: Final = 2000
-FORM: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[!#-;=?-\[\]_a-z~]+")
+FORM: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[!#-&(-;=?-\[\]_a-z~]+")
 """The characters of a URI (RFC 3986), without quotes, angle brackets, backslash and whatever is no ASCII."""
+HOST: Final = re.compile(r"([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]*)?")
+"""A name or an address, and a port: nothing that could say more in the Content-Security-Policy that it goes into."""
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1"})
 LOCAL: Final = LOOPBACK | {"localhost"}
 NEVER: Final = frozenset({"javascript", "data", "vbscript", "file", "about", "blob", "ws", "wss", "ftp"})
@@ -29,6 +31,8 @@ def complaint(uri: str) -> str | None:
         return f"{uri[:100]!r} has no host or port that can be read."
     if parts.username is not None or parts.password is not None:
         return f"{uri[:100]!r} holds a user name: leave out what stands before the @."
+    if parts.scheme in {"http", "https"} and parts.netloc and not HOST.fullmatch(parts.netloc):
+        return f"{uri[:100]!r} has a host that is neither a name nor an address."
     return _complaint_of_place(uri, parts)
 
 

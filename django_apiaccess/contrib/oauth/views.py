@@ -7,6 +7,7 @@ from typing import Final
 from django.http import HttpRequest, HttpResponse
 
 from ...authn.client import where_of
+from ...authn.possession import NO_KEY
 from . import devices, introspection, metadata, pushed, server
 from .endpoint import ProtocolEndpoint, key_of, success, take_rate
 from .errors import OAuthError
@@ -23,9 +24,9 @@ class TokenEndpoint(ProtocolEndpoint):
         client = self.client(request, parameters)
         if parameters.get("grant_type") not in COUNTED_ELSEWHERE:
             take_rate(request, client)
-        jkt = key_of(request, client)
-        body = server.tokens(parameters, server.Context(client, where_of(request), jkt))
-        return success(body, bound=bool(jkt))
+        key = key_of(request, client)
+        body = server.tokens(parameters, server.Context(client, where_of(request), key.jkt))
+        return success(body, bound=bool(key.use()))
 
 
 class RevokeEndpoint(ProtocolEndpoint):
@@ -54,8 +55,9 @@ class PushedRequestEndpoint(ProtocolEndpoint):
     def answer(self, request: HttpRequest, parameters: Parameters) -> HttpResponse:
         client = self.client(request, parameters)
         take_rate(request, client)
-        jkt = key_of(request, client) if "HTTP_DPOP" in request.META else ""
-        return success(pushed.push(client, parameters, jkt=jkt), status=201, bound=bool(jkt))
+        key = key_of(request, client) if "HTTP_DPOP" in request.META else NO_KEY
+        body = pushed.push(client, parameters, jkt=key.jkt)
+        return success(body, status=201, bound=bool(key.use()))
 
 
 class DeviceAuthorizationEndpoint(ProtocolEndpoint):
@@ -64,11 +66,13 @@ class DeviceAuthorizationEndpoint(ProtocolEndpoint):
     def answer(self, request: HttpRequest, parameters: Parameters) -> HttpResponse:
         client = self.client(request, parameters)
         take_rate(request, client)
-        jkt = key_of(request, client) if "HTTP_DPOP" in request.META else ""
+        key = key_of(request, client) if "HTTP_DPOP" in request.META else NO_KEY
         page = metadata.address(request, "apiaccess-oauth-device")
-        started = devices.start(client, scope=parameters.get("scope"), resources=parameters.resources, jkt=jkt)
+        started = devices.start(client, scope=parameters.get("scope"), resources=parameters.resources, jkt=key.jkt)
         complete = with_query(page, [("user_code", started["user_code"])])
-        return success({**started, "verification_uri": page, "verification_uri_complete": complete}, bound=bool(jkt))
+        return success(
+            {**started, "verification_uri": page, "verification_uri_complete": complete}, bound=bool(key.use())
+        )
 
 
 def _token(parameters: Parameters) -> str:

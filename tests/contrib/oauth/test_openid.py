@@ -87,3 +87,13 @@ def test_a_session_with_openid_alone_opens_nothing_of_the_api(ann, public):
     body = tokens_for(ann, public, scope="openid")
     assert opens(body["access_token"]) == 403
     assert userinfo(body["access_token"]).status_code == 200
+
+
+def test_a_token_that_was_narrowed_at_a_refresh_says_nothing_of_its_user_any_more(ann, public):
+    first = tokens_for(ann, public, scope="openid email docs:read")
+    narrow = refresh(public, first["refresh_token"], scope="docs:read").json()
+    assert "id_token" not in narrow
+    assert userinfo(narrow["access_token"]).status_code == 403
+    without_mail = refresh(public, narrow["refresh_token"], scope="openid").json()
+    assert "email" not in claims_of(without_mail["id_token"])
+    assert set(userinfo(without_mail["access_token"]).json()) == {"sub"}

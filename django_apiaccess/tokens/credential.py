@@ -19,7 +19,7 @@ from ..core.assurance import rank
 from ..core.claims import Expectation, bound_key, check
 from ..core.compact import CompactToken, TokenFormatError
 from ..core.reasons import Reason
-from ..core.scopes import parse
+from ..core.scopes import parse, registry
 from ..exceptions import InvalidCredential
 from ..roles.ceiling import put_ceiling
 from ..roles.policy import active_rights, current_policy
@@ -118,7 +118,7 @@ class JWTKind:
             raise refusal(row, Reason.PASSWORD_CHANGED)
         return row.access(
             CredentialRef(KIND, row.sid, f"session {row.sid[:6]}"),
-            granted=parse(str(claims.get("scope", ""))),
+            granted=within_session(parse(str(claims.get("scope", ""))), row.scope),
             now=now,
             session_id=row.sid,
             can_step_up=True,
@@ -160,6 +160,14 @@ class JWTKind:
         rights_within: Any = access.rights
         put_ceiling(user, rights_within)
         return access
+
+
+def within_session(granted: frozenset[str], allowed: frozenset[str]) -> frozenset[str]:
+    """The scopes of a token that its session has still: its client may have been narrowed since the token was signed."""
+    if granted <= allowed:
+        return granted
+    expand = registry.expand
+    return (granted & allowed) | (expand(granted) & expand(allowed))
 
 
 def own_expectation(audiences: tuple[str, ...] = ()) -> Expectation:

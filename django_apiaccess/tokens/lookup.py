@@ -19,6 +19,7 @@ class SessionColumns(NamedTuple):
     password_mark: str
     password: str
     client_id: str
+    scope: frozenset[str]
     expires_at: datetime
     revoked_at: datetime | None
     principal_id: Any
@@ -42,6 +43,7 @@ OWN_COLUMNS: Final = (
     "password_mark",
     "user__password",
     "client_id",
+    "scope",
     "expires_at",
     "revoked_at",
     "user_id",

@@ -44,6 +44,8 @@ class OAuthClient(models.Model):
     description = models.CharField(_("description"), max_length=255, blank=True)
     logo_uri = models.URLField(_("logo"), max_length=500, blank=True, validators=[validate_https])
     homepage = models.URLField(_("homepage"), max_length=500, blank=True, validators=[validate_https])
+    policy_uri = models.URLField(_("privacy policy"), max_length=500, blank=True, validators=[validate_https])
+    tos_uri = models.URLField(_("terms of service"), max_length=500, blank=True, validators=[validate_https])
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         verbose_name=_("owner"),

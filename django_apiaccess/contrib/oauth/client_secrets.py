@@ -97,7 +97,7 @@ def rotate(client: OAuthClient, *, by: Actor, grace: timedelta | None = None, re
     return text, until
 
 
-def retire(secret: ClientSecret, *, by: Actor) -> None:
+def retire(secret: ClientSecret, *, by: Actor, reason: str = "") -> None:
     """End a replaced secret before its grace is over. Raises `InvalidChange` for the current one, and for one that has ended."""
     client, now = secret.client, timezone.now()
     with transaction.atomic():
@@ -106,7 +106,7 @@ def retire(secret: ClientSecret, *, by: Actor) -> None:
             raise InvalidChange(
                 "Only a secret that was replaced and still works can be retired. To end the current one, rotate without a grace."
             )
-        changed(Action.OAUTH_SECRET_RETIRED, client, by=by, secret=secret.public_id)
+        changed(Action.OAUTH_SECRET_RETIRED, client, by=by, reason=reason, secret=secret.public_id)
 
 
 def end_all(client: OAuthClient) -> None:

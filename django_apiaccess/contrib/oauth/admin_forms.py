@@ -24,6 +24,7 @@ FLOW: Final = ("grant_types", "redirect_uris", "service_account")
 RIGHTS: Final = ("scopes", "default_scopes", "audiences")
 LIMITS: Final = ("access_token_lifetime", "session_lifetime", "dpop_required", "par_required")
 POWERS: Final = ("may_introspect", "trusted")
+FIELDS: Final[tuple[str, ...]] = (*WHO, *PROOF, *FLOW, *RIGHTS, *LIMITS, *POWERS)
 GRANTS: Final = {
     "authorization_code": gettext_lazy("A person lets it in, in a browser (authorization code)"),
     "refresh_token": gettext_lazy("It stays in without the person (refresh token)"),
@@ -76,7 +77,7 @@ class ClientForm(RehearsedModelForm):
 
     class Meta:
         model = OAuthClient
-        fields = (*WHO, *PROOF, *FLOW, *RIGHTS, *LIMITS, *POWERS)
+        fields = FIELDS
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -142,7 +143,7 @@ class ChangeClientForm(ClientForm):
     )
 
     class Meta(ClientForm.Meta):
-        fields = ("is_active", *ClientForm.Meta.fields)
+        fields = ("is_active", *FIELDS)
 
     def do(self) -> OAuthClient:
         changes = {name: self.cleaned_data[name] for name in self.changed_data if name in self.Meta.fields}

@@ -28,9 +28,9 @@ from .narrowing import end_sessions
 
 ID_PREFIX: Final = "app_"
 CHANGEABLE: Final = (
-    "name", "description", "logo_uri", "homepage", "policy_uri", "tos_uri", "owner", "redirect_uris", "grant_types", "scopes", "default_scopes", "audiences",
-    "auth_method", "jwks", "jwks_uri", "access_token_lifetime", "session_lifetime", "dpop_required", "par_required", "may_introspect",
-    "trusted", "is_active", "service_account",
+    "name", "description", "logo_uri", "homepage", "policy_uri", "tos_uri", "owner", "redirect_uris", "grant_types", "scopes",
+    "default_scopes", "audiences", "auth_method", "jwks", "jwks_uri", "access_token_lifetime", "session_lifetime", "dpop_required",
+    "par_required", "may_introspect", "trusted", "is_active", "service_account",
 )  # fmt: skip
 WITH_SECRET: Final = client_secrets.METHODS
 RETURNING: Final = frozenset({"authorization_code"})

@@ -87,4 +87,4 @@ def _sessions(client: OAuthClient) -> TokenSessionQuerySet:
 def _end_codes(client: OAuthClient) -> None:
     now = timezone.now()
     for model in (AuthorizationCode, DeviceCode, PushedRequest):
-        model.objects.filter(client=client, used_at=None).update(used_at=now)  # type: ignore[attr-defined]
+        model.objects.filter(client=client, used_at=None).update(used_at=now)

@@ -12,7 +12,7 @@ from ...core.scopes import registry
 from ...events.source import Actor
 from ...roles.generations import bump
 from ...roles.models import Generation
-from ...tokens.ending import end
+from ...tokens.ending import end, tell_of
 from ...tokens.models import TokenSession
 from ...tokens.querysets import TokenSessionQuerySet
 from .identity import api_scopes, identity_scopes
@@ -60,13 +60,14 @@ def narrow(sessions: Iterable[int], allowed: frozenset[str]) -> None:
     while pending:
         pk, most = pending.pop()
         with transaction.atomic():
-            bump(Generation.CREDENTIALS)  # the lock, and what tells the workers that remember rows
+            bump(Generation.CREDENTIALS, sessions=False)  # the lock, and what tells the workers that remember rows
             session = TokenSession.objects.filter(pk=pk, revoked_at=None).first()
             if session is None:
                 continue
             left = _common(session.scope, most)
             if left == session.scope:
                 continue
+            tell_of([session.sid])
             TokenSession.objects.filter(pk=pk, revoked_at=None).update(scope=left)
             via = TokenSession.objects.filter(issued_via=session.sid, revoked_at=None)
             pending += [(child, left) for child in via.values_list("pk", flat=True)]

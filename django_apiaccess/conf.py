@@ -426,7 +426,12 @@ def _dpop_policy(value: Any) -> str | None:
     return None if value in OAUTH_DPOP else f"must be one of {', '.join(OAUTH_DPOP)}"
 
 
+def _registration(value: Any) -> str | None:
+    return None if value in OAUTH_REGISTRATION else f"must be one of {', '.join(OAUTH_REGISTRATION)}"
+
+
 OAUTH_DPOP: Final = ("off", "optional", "required")
+OAUTH_REGISTRATION: Final = ("off", "token", "open")
 OAUTH_GRANTS: Final = ("authorization_code", "refresh_token", "client_credentials", "device_code", "token_exchange")
 """By the short names that settings and commands use; the last two have longer ones on the wire."""
 OAUTH_DEFAULTS: Final[dict[str, Any]] = {
@@ -436,8 +441,9 @@ OAUTH_DEFAULTS: Final[dict[str, Any]] = {
     "PAR_REQUIRED": False,
     "DEVICE_CODE_LIFETIME": "10m",
     "DPOP": "optional",
-    "REGISTRATION": False,
+    "REGISTRATION": "off",
     "REGISTRATION_SCOPES": (),
+    "REGISTRATION_UNUSED": "7d",
     "RESOURCES": (),
     "CONSENT_MAX_AGE": "90d",
     "RATE": "300/min",
@@ -449,8 +455,9 @@ OAUTH_COMPLAINTS: Final[dict[str, Callable[[Any], str | None]]] = {
     "PAR_REQUIRED": _boolean,
     "DEVICE_CODE_LIFETIME": _up_to(timedelta(minutes=30)),
     "DPOP": _dpop_policy,
-    "REGISTRATION": _boolean,
+    "REGISTRATION": _registration,
     "REGISTRATION_SCOPES": _scope_list,
+    "REGISTRATION_UNUSED": _duration_complaint,
     "RESOURCES": _resources,
     "CONSENT_MAX_AGE": _duration_complaint,
     "RATE": _rate,

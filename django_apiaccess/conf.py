@@ -445,6 +445,7 @@ OAUTH_DEFAULTS: Final[dict[str, Any]] = {
     "REGISTRATION_SCOPES": (),
     "REGISTRATION_UNUSED": "7d",
     "RESOURCES": (),
+    "ASSERTION_LIFETIME": "5m",
     "CONSENT_MAX_AGE": "90d",
     "RATE": "300/min",
 }
@@ -459,6 +460,7 @@ OAUTH_COMPLAINTS: Final[dict[str, Callable[[Any], str | None]]] = {
     "REGISTRATION_SCOPES": _scope_list,
     "REGISTRATION_UNUSED": _duration_complaint,
     "RESOURCES": _resources,
+    "ASSERTION_LIFETIME": _up_to(timedelta(hours=1)),
     "CONSENT_MAX_AGE": _duration_complaint,
     "RATE": _rate,
 }

@@ -1,7 +1,8 @@
 """`register/`: clients that register themselves (RFC 7591). With `API_ACCESS["OAUTH"]["REGISTRATION"] = "off"` it is not there at all.
 
-"token" asks for an initial access token (section 3, ASVS 10.4.7): any API key or access token with the scope `oauth:register`. "open" asks for
-nothing. Whoever registers proves nothing of the application, so every such client is public, has the code grant with PKCE alone, and is never spared the consent page.
+"token" asks for an initial access token (section 3, ASVS 10.4.7): any API key or access token with the scope `oauth:register`. "open" asks
+for nothing. Whoever registers proves nothing of the application, so every such client is public, has the code grant with PKCE alone, and is
+never spared the consent page.
 It gets no secret, and no access to its own registration afterwards (RFC 7592).
 """
 

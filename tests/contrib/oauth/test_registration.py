@@ -175,7 +175,7 @@ class TestWithAToken:
 
 
 def test_registrations_that_nobody_let_in_are_pruned_and_others_stay(on: None, ann: Any, operator: Any) -> None:
-    used, unused, young = (send(client_name=name).json()["client_id"] for name in ("used", "unused", "young"))
+    used, _unused, young = (send(client_name=name).json()["client_id"] for name in ("used", "unused", "young"))
     manual = clients.create(
         by=operator, name="manual", redirect_uris=[CALLBACK], grant_types=["authorization_code"], auth_method="none"
     ).client.client_id

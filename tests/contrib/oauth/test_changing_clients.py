@@ -102,7 +102,7 @@ class TestTheCommand:
 
 
 class TestWhatFollows:
-    def test_oa_07_a_client_that_lost_a_scope_has_tokens_that_lost_it_at_the_next_request(
+    def test_a_client_that_lost_a_scope_has_tokens_that_lost_it_at_the_next_request(
         self, ann: Any, confidential: Any
     ) -> None:
         tokens = tokens_for(ann, confidential, scope=BOTH)
@@ -153,7 +153,7 @@ class TestWhatFollows:
         update(confidential.client, "--redirect-uri", "https://new.example/cb")
         assert exchange(confidential, code, pkce).status_code == 400
 
-    def test_oa_25_a_deactivated_client_is_refused_at_the_next_request_and_stays_so(
+    def test_a_deactivated_client_is_refused_at_the_next_request_and_stays_so(
         self, ann: Any, confidential: Any
     ) -> None:
         tokens = tokens_for(ann, confidential)

@@ -73,6 +73,9 @@ def _checked(token: CompactToken, client_id: str, audiences: Collection[str], no
     if claims.get("iss") != client_id or claims.get("sub") != client_id:
         raise TokenFormatError("iss and sub must both be the client")
     check_audience(claims.get("aud"), audiences)
+    named = claims["aud"] if isinstance(claims["aud"], list) else [claims["aud"]]
+    if not set(named) <= set(audiences):  # the other server that it is for could present it here
+        raise TokenFormatError("aud names other servers too, sign an assertion for each")
     exp, iat, nbf = number(claims, "exp"), number(claims, "iat"), number(claims, "nbf")
     leeway, longest = LEEWAY.total_seconds(), options.lifetime("ASSERTION_LIFETIME").total_seconds()
     if exp is None or now >= exp + leeway:

@@ -232,6 +232,8 @@ class Approval(models.Model):
     acr = models.CharField(max_length=20, blank=True)
     nonce = models.CharField(max_length=500, blank=True)
     dpop_jkt = models.CharField(max_length=43, blank=True)
+    password_mark = models.CharField(max_length=64, blank=True, editable=False)
+    """Of the password that the person had: what was approved before it changed is worth nothing after."""
     sid = models.CharField(max_length=32, blank=True)
     """The session that it became: what ends when it is presented again."""
 

@@ -10,7 +10,9 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from ...authentication import OAuth2Authentication
+from ...authn import header
 from ...authn.responses import Answer, challenge
+from ...core import compact
 from ...core.requirement import AUTHENTICATED
 from ...edge import AccessRefused
 from ...permissions import HasAccess, access_of
@@ -26,8 +28,15 @@ NO_OPENID = Answer(
 )
 
 
+def _scopes_of(request: Request) -> frozenset[str]:
+    """What the access token itself was given, those of OpenID Connect among them; it was verified before."""
+    presented = header.presented(request._request.META)
+    claims = {} if presented is None else compact.parse(presented.value).claims
+    return frozenset(str(claims.get("scope", "")).split())
+
+
 class UserInfoView(APIView):
-    """For access tokens whose session has the scope `openid`."""
+    """For access tokens with the scope `openid`, within what their session may know still."""
 
     authentication_classes = (OAuth2Authentication,)
     permission_classes = (HasAccess,)
@@ -41,10 +50,11 @@ class UserInfoView(APIView):
         access = access_of(request)
         assert access is not None
         session = TokenSession.objects.select_related("user").filter(sid=access.session_id).first()
-        if session is None or OPENID not in session.scope:
+        granted = frozenset() if session is None else session.scope & _scopes_of(request)
+        if session is None or OPENID not in granted:
             raise AccessRefused(NO_OPENID)
         user: Any = session.user
-        claims = {"sub": str(user.pk), **claims_of(user, session.scope)}
+        claims = {"sub": str(user.pk), **claims_of(user, granted)}
         return Response(claims, headers={"Cache-Control": "no-store"})
 
     def post(self, request: Request) -> Response:

@@ -99,6 +99,9 @@ class CheckId(StrEnum):
     # -- being an authorization server
     NO_AUTHLIB = "apiaccess.E070"
     BAD_OAUTH_ISSUER = "apiaccess.E071"
+    # -- sessions in the shared cache
+    STATELESS_UNSHARED = "apiaccess.E075"
+    STATELESS_REPLICAS = "apiaccess.W075"
     # -- pages
     NO_SECOND_FACTOR_MIDDLEWARE = "apiaccess.W060"
     MIDDLEWARE_MISPLACED = "apiaccess.W061"

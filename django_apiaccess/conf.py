@@ -426,7 +426,12 @@ def _dpop_policy(value: Any) -> str | None:
     return None if value in OAUTH_DPOP else f"must be one of {', '.join(OAUTH_DPOP)}"
 
 
+def _registration(value: Any) -> str | None:
+    return None if value in OAUTH_REGISTRATION else f"must be one of {', '.join(OAUTH_REGISTRATION)}"
+
+
 OAUTH_DPOP: Final = ("off", "optional", "required")
+OAUTH_REGISTRATION: Final = ("off", "token", "open")
 OAUTH_GRANTS: Final = ("authorization_code", "refresh_token", "client_credentials", "device_code", "token_exchange")
 """By the short names that settings and commands use; the last two have longer ones on the wire."""
 OAUTH_DEFAULTS: Final[dict[str, Any]] = {
@@ -436,9 +441,11 @@ OAUTH_DEFAULTS: Final[dict[str, Any]] = {
     "PAR_REQUIRED": False,
     "DEVICE_CODE_LIFETIME": "10m",
     "DPOP": "optional",
-    "REGISTRATION": False,
+    "REGISTRATION": "off",
     "REGISTRATION_SCOPES": (),
+    "REGISTRATION_UNUSED": "7d",
     "RESOURCES": (),
+    "ASSERTION_LIFETIME": "5m",
     "CONSENT_MAX_AGE": "90d",
     "RATE": "300/min",
 }
@@ -449,9 +456,11 @@ OAUTH_COMPLAINTS: Final[dict[str, Callable[[Any], str | None]]] = {
     "PAR_REQUIRED": _boolean,
     "DEVICE_CODE_LIFETIME": _up_to(timedelta(minutes=30)),
     "DPOP": _dpop_policy,
-    "REGISTRATION": _boolean,
+    "REGISTRATION": _registration,
     "REGISTRATION_SCOPES": _scope_list,
+    "REGISTRATION_UNUSED": _duration_complaint,
     "RESOURCES": _resources,
+    "ASSERTION_LIFETIME": _up_to(timedelta(hours=1)),
     "CONSENT_MAX_AGE": _duration_complaint,
     "RATE": _rate,
 }
@@ -470,6 +479,12 @@ EVENTS_DEFAULTS: Final[dict[str, Any]] = {
     "SEAL_KEY": None,
 }
 
+NOT_SHARED: Final = {
+    "django.core.cache.backends.locmem.LocMemCache": "each process has its own",
+    "django.core.cache.backends.dummy.DummyCache": "it keeps nothing",
+    "django.core.cache.backends.filebased.FileBasedCache": "its counting is not atomic, and each host has its own files",
+}
+"""Cache backends that not every worker sees, and why."""
 SETTINGS: Final[dict[str, Setting]] = {
     setting.name: setting
     for setting in (
@@ -486,6 +501,7 @@ SETTINGS: Final[dict[str, Setting]] = {
         Setting("GENERATION_SECONDS", 1, _seconds),
         Setting("MAX_REVOCATION_LAG", 0, _seconds),
         Setting("SHARED_CACHE", None, _optional_alias),
+        Setting("STATELESS_SECONDS", 0, _seconds),
         Setting("ISSUER", "urn:django-apiaccess", _text),
         Setting("AUDIENCE", "urn:django-apiaccess", _text),
         Setting("SIGNING_ALGORITHM", "EdDSA", _algorithm),
@@ -636,6 +652,22 @@ class AccessSettings:
         """Alias of a cache that all workers share, for rate counters; None: the counters are in the database."""
         value = _get("SHARED_CACHE")
         return None if value is None else str(value)
+
+    @cached_property
+    def STATELESS_SECONDS(self) -> float:
+        """How long workers may take what is known of a token session from SHARED_CACHE, without a statement; 0: they ask the database."""
+        return float(_get("STATELESS_SECONDS"))
+
+    @cached_property
+    def stateless_cache(self) -> str | None:
+        """SHARED_CACHE where sessions are taken from it: with STATELESS_SECONDS, and never a cache that not every worker sees."""
+        alias = self.SHARED_CACHE
+        return alias if self.STATELESS_SECONDS and alias is not None and not self.cache_not_shared(alias) else None
+
+    def cache_not_shared(self, alias: str) -> str:
+        """Why the cache of that name is not one that all workers see; empty where it may be."""
+        entry = django_settings.CACHES.get(alias)
+        return "there is no such cache" if entry is None else NOT_SHARED.get(str(entry.get("BACKEND")), "")
 
     @cached_property
     def ISSUER(self) -> str:

@@ -23,6 +23,7 @@ from django_apiaccess.keys import service as keys
 from django_apiaccess.keys.lookup import memory
 from django_apiaccess.keys.usage import usage
 from django_apiaccess.roles import service as roles
+from django_apiaccess.roles.shared import shared_facts
 from django_apiaccess.tokens.remembered import remembered
 from django_apiaccess.tokens.ring import ring
 from django_apiaccess.tokens.usage import usage as session_usage
@@ -53,6 +54,7 @@ def _nothing_left_over(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         collector.forget()
     memory.clear()
     remembered.clear()
+    shared_facts.clear()
     ring.clear()
     seen.clear()
     trouble.clear()

@@ -23,7 +23,7 @@ def with_settings(settings, **entries):
     settings.API_ACCESS = {**settings.API_ACCESS, **entries}
 
 
-def test_it_names_the_api_its_scopes_and_how_a_token_is_sent(client):
+def test_rs_11_it_names_the_api_its_scopes_and_how_a_token_is_sent(client):
     answer = client.get(PAGE)
     assert (answer.status_code, answer["Content-Type"]) == (200, "application/json")
     body = answer.json()
@@ -57,7 +57,7 @@ def test_it_is_read_and_nothing_else(client):
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("header", [None, "Bearer x", "Bearer a.b.c", "Api-Key ak_x", "Bearer " + "x" * 9000])
-def test_the_bearer_challenge_of_every_401_says_where_it_is(client, header):
+def test_rs_11_the_bearer_challenge_of_every_401_says_where_it_is(client, header):
     if header:
         client.credentials(HTTP_AUTHORIZATION=header)
     for secure, address in ((False, ADDRESS), (True, ADDRESS.replace("http:", "https:"))):

@@ -55,6 +55,7 @@ class Action(StrEnum):
     OAUTH_CLIENT_CHANGED = "oauth_client.changed"
     OAUTH_CLIENT_DELETED = "oauth_client.deleted"
     OAUTH_SECRET_ROTATED = "oauth_client.secret_rotated"
+    OAUTH_SECRET_RETIRED = "oauth_client.secret_retired"
     OAUTH_SECRET_UPGRADED = "oauth_client.secret_upgraded"
     OAUTH_CLIENT_IMPORTED = "oauth_client.imported"
     OAUTH_CLIENT_REFUSED = "oauth_client.refused"

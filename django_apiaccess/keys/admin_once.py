@@ -58,7 +58,7 @@ def spend_form(request: HttpRequest) -> None:
     Two POSTs of one form at once wait for each other at the generation's row; the second reads the session anew and finds the form used.
     """
     with transaction.atomic():
-        bump(Generation.CREDENTIALS)
+        bump(Generation.CREDENTIALS, sessions=False)
         fresh = type(request.session)(request.session.session_key)
         waiting = fresh.get(SESSION_KEY, [])
         sent = request.POST.get(FIELD, "")

@@ -20,11 +20,6 @@ MAKE_PEPPER: Final = "Make one with: python -c 'import secrets; print(secrets.to
 FOR_SHOW: Final = re.compile(r"insecure|change.?me|example|demo|placeholder|0123456789|secret.?key", re.IGNORECASE)
 LEAST_DIFFERENT: Final = 10
 """Different characters in a pepper: a random one of 32 has more than 20."""
-NOT_SHARED: Final = {
-    "django.core.cache.backends.locmem.LocMemCache": "every worker counts for itself, so a rate holds once a worker",
-    "django.core.cache.backends.dummy.DummyCache": "nothing is ever counted, so no rate is kept",
-    "django.core.cache.backends.filebased.FileBasedCache": "its counts are not exact, and each host has its own",
-}
 
 
 def check_derived_pepper() -> Iterator[CheckMessage]:
@@ -82,11 +77,11 @@ def check_shared_cache() -> Iterator[CheckMessage]:
             f"{known} With None the database counts.",
         )
         return
-    problem = NOT_SHARED.get(str(settings.CACHES[alias].get("BACKEND")))
+    problem = access_settings.cache_not_shared(alias)
     if problem:
         yield warning(
             CheckId.CACHE_NOT_SHARED,
-            f"API_ACCESS['SHARED_CACHE'] names {alias!r}, whose backend no other worker shares: {problem}.",
+            f"API_ACCESS['SHARED_CACHE'] names {alias!r}, whose backend no other worker shares: {problem}. So a rate holds once a worker.",
             "Use Redis or Memcached there, or API_ACCESS = {'SHARED_CACHE': None}: then the database counts, exactly.",
         )
 

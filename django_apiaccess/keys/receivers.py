@@ -7,7 +7,7 @@ from django.db.models.signals import post_delete, post_save, pre_delete
 from ..events.record import changed
 from ..events.source import Actor
 from ..events.tags import Action
-from ..roles.receivers import credentials_changed
+from ..roles.receivers import credential_changed
 from .models import APIKey, APIKeySecret
 
 
@@ -22,5 +22,5 @@ def connect() -> None:
     for model in (APIKey, APIKeySecret):
         for signal in (post_save, post_delete):
             signal.connect(
-                credentials_changed, sender=model, dispatch_uid=f"django_apiaccess.credentials.{model.__name__}"
+                credential_changed, sender=model, dispatch_uid=f"django_apiaccess.credentials.{model.__name__}"
             )

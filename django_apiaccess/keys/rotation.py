@@ -41,7 +41,7 @@ def rotate(key: APIKey, *, by: Actor, grace: timedelta | None = None, reason: st
     # Read before the transaction: where transactions wait for each other at their beginning, the second would see the first one's secret.
     current = APIKeySecret.objects.current().filter(key=key).values_list("pk", flat=True).first()
     with transaction.atomic():
-        bump(Generation.CREDENTIALS)  # first, as in every change of keys: one order of locks
+        bump(Generation.CREDENTIALS, sessions=False)  # first, as in every change of keys: one order of locks
         if not APIKeySecret.objects.current().filter(key=key, pk=current).update(retired_at=now):
             raise Conflict(
                 "Somebody else rotated this key at the same moment. Nothing was done; use their new secret or rotate again."
@@ -94,7 +94,7 @@ def _promote(issued: list[Issued], staged: list[APIKeySecret], until: datetime, 
     """Make the staged secrets the current ones, in place of whichever are current now: another rotation may have come in between."""
     now = timezone.now()
     with transaction.atomic():
-        bump(Generation.CREDENTIALS)
+        bump(Generation.CREDENTIALS, sessions=False)
         mine = APIKeySecret.objects.filter(public_id__in=[secret.public_id for secret in staged])
         key_ids = list(mine.values_list("key_id", flat=True))
         APIKeySecret.objects.current().filter(key__in=key_ids).update(retired_at=now)

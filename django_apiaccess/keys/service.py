@@ -84,7 +84,9 @@ def issue(
 
     Raises `UnknownName`, `NotHeld` (a scope that the principal or the actor does not hold now), `InvalidChange`.
     """
-    bump(Generation.CREDENTIALS)  # also the lock: a key that asks is revoked before, or with the new one after
+    bump(
+        Generation.CREDENTIALS, sessions=False
+    )  # also the lock: a key that asks is revoked before, or with the new one after
     via = bounds.issuing_key(by)
     key = APIKey(
         name=name.strip(),
@@ -138,7 +140,7 @@ def change(key: APIKey, *, by: Actor, **fields: Any) -> APIKey:
         after = described(key)
     if via is not None and not bounds.does_no_more(key, was):
         bounds.take_over(key, via)
-    bump(Generation.CREDENTIALS)
+    bump(Generation.CREDENTIALS, sessions=False)
     key.save(update_fields=[*CHANGEABLE, "issued_via"])
     changed(Action.KEY_CHANGED, key, by=by, before=before, after=after)
     for issued in bounds.tightened(key):
@@ -206,7 +208,7 @@ def revoke(keys: APIKey | APIKeyQuerySet, *, reason: str, by: Actor, batch: int 
 
 @transaction.atomic
 def _revoke_batch(ids: list[int], *, reason: str, by: Actor) -> int:
-    bump(Generation.CREDENTIALS)
+    bump(Generation.CREDENTIALS, sessions=False)
     now = timezone.now()
     rows = list(APIKey.objects.filter(pk__in=ids, revoked_at=None))
     ended = APIKey.objects.filter(pk__in=[row.pk for row in rows], revoked_at=None).update(

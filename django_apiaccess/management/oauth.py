@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from django.apps import apps
@@ -25,6 +27,14 @@ COLUMNS: Final = (
     Column("owner"),
     Column("last_used_at", "last used"),
 )
+
+
+def key_set(path: str) -> Any:
+    """The JWK Set in a file. Raises `CommandError`."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CommandError(f"--jwks: {path} cannot be read: {error}") from None
 
 
 def require_app() -> None:
@@ -49,6 +59,10 @@ def row_of(client: OAuthClient) -> dict[str, Any]:
         "active": client.is_active,
         "authentication": client.auth_method,
         **words,
+        "audiences": client.audiences.split(),
+        "dpop_required": client.dpop_required,
+        "par_required": client.par_required,
+        "trusted": client.trusted,
         "owner": client.owner.get_username() if client.owner is not None else None,
         "service_account": client.service_account.name if client.service_account is not None else None,
         "origin": client.origin,

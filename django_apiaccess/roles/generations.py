@@ -7,10 +7,14 @@ import secrets
 from django.db import router, transaction
 
 from .models import Generation
+from .shared import shared_facts
 
 
-def bump(name: str) -> None:
+def bump(name: str, *, sessions: bool = True) -> None:
     """Give the generation `name` a new value, as part of the current transaction.
+
+    `sessions`: whether any token session may be concerned, so that the shared cache is told (`STATELESS_SECONDS`); False where the caller
+    tells it of single ones, or of none.
 
     The update also locks the row until commit, so that changes of the same kind happen one after the other: that is how
     "nobody holds two exclusive roles" stays true when two administrators grant at once.
@@ -20,6 +24,13 @@ def bump(name: str) -> None:
     if not Generation.objects.using(using).filter(name=name).update(value=value):
         with transaction.atomic(using=using):
             Generation.objects.using(using).update_or_create(name=name, defaults={"value": value})
+    if sessions and not shared_facts.all_change(using):
+        fault()
+
+
+def fault() -> None:
+    """Say, in the database, that the shared cache could not be told of a change: facts from before are not believed any more."""
+    bump(Generation.SHARED_CACHE, sessions=False)
 
 
 def lock(name: str) -> None:

@@ -215,6 +215,9 @@ class Generation(models.Model):
     SIGNING_KEYS = "signing_keys"
     """The keys that sign access tokens."""
 
+    SHARED_CACHE = "shared_cache"
+    """Changes that the shared cache could not be told of (`shared`)."""
+
     name = models.CharField(primary_key=True, max_length=20)
     value = models.BigIntegerField()
 

@@ -60,13 +60,18 @@ def refuse_cycle() -> None:
 
 
 def credentials_changed(**kwargs: Any) -> None:
-    """A grant, a key or a principal changed: tell the processes that cache, if the project lets them."""
-    if not access_settings.CACHE_SECONDS:
-        return
+    """A grant or a principal changed: tell the processes that cache, if the project lets them."""
     fields = kwargs.get("update_fields")
     if fields and frozenset(fields) <= HARMLESS_USER_FIELDS:
         return
-    bump(Generation.CREDENTIALS)
+    if access_settings.CACHE_SECONDS or access_settings.STATELESS_SECONDS:
+        bump(Generation.CREDENTIALS)
+
+
+def credential_changed(**_kwargs: Any) -> None:
+    """One credential changed, of which the shared cache is told by itself, or knows nothing."""
+    if access_settings.CACHE_SECONDS:
+        bump(Generation.CREDENTIALS, sessions=False)
 
 
 def membership_changed(action: str, instance: Any, reverse: bool, pk_set: set[Any] | None, **_kwargs: Any) -> None:
@@ -76,7 +81,7 @@ def membership_changed(action: str, instance: Any, reverse: bool, pk_set: set[An
     if action == "post_add" and pk_set:
         users = pk_set if reverse else [instance.pk]
         separation.check(users, error=GroupDutiesConflict)
-    if action in POST_M2M and access_settings.CACHE_SECONDS:
+    if action in POST_M2M and (access_settings.CACHE_SECONDS or access_settings.STATELESS_SECONDS):
         bump(Generation.CREDENTIALS)
 
 

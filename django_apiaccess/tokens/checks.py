@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -86,5 +87,28 @@ def check_names() -> Iterator[CheckMessage]:
         )
 
 
-CHECKS: Final[tuple[Check, ...]] = (check_trusted_issuers, check_lifetime)
+def check_stateless() -> Iterator[CheckMessage]:
+    if not sound("STATELESS_SECONDS", "SHARED_CACHE") or not access_settings.STATELESS_SECONDS:
+        return
+    alias = access_settings.SHARED_CACHE
+    problem = "no cache is named there" if alias is None else access_settings.cache_not_shared(alias)
+    if alias is None or problem:
+        yield error(
+            CheckId.STATELESS_UNSHARED,
+            f"STATELESS_SECONDS takes sessions from API_ACCESS['SHARED_CACHE'] = {alias!r}, which not every worker sees: {problem}. "
+            "A session that one worker ends would live on in the others, so the database is asked all the same.",
+            "Name a Redis or Memcached of CACHES in API_ACCESS['SHARED_CACHE'], or set STATELESS_SECONDS to 0.",
+        )
+        return
+    location = settings.CACHES[alias].get("LOCATION")
+    several = re.split(r"[;,]", location) if isinstance(location, str) else list(location or ())
+    if "redis" in str(settings.CACHES[alias].get("BACKEND")).lower() and len(several) > 1:
+        yield warning(
+            CheckId.STATELESS_REPLICAS,
+            f"The cache {alias!r} is read from replicas: a session that was ended is accepted until they know of it.",
+            "Name the primary alone in its LOCATION.",
+        )
+
+
+CHECKS: Final[tuple[Check, ...]] = (check_trusted_issuers, check_lifetime, check_stateless)
 DEPLOY_CHECKS: Final[tuple[Check, ...]] = (check_names,)

@@ -19,11 +19,12 @@ from ..core.assurance import rank
 from ..core.claims import Expectation, bound_key, check
 from ..core.compact import CompactToken, TokenFormatError
 from ..core.reasons import Reason
-from ..core.scopes import parse
+from ..core.scopes import parse, registry
 from ..exceptions import InvalidCredential
 from ..roles.ceiling import put_ceiling
 from ..roles.policy import active_rights, current_policy
 from ..roles.rights import PrincipalRights, build_access, grant_rows
+from ..roles.shared import NOTHING, shared_facts
 from . import issuers
 from .lookup import SessionRow, load
 from .remembered import RememberedToken, remembered
@@ -63,7 +64,7 @@ class JWTKind:
 
     def _verified(self, text: str) -> tuple[SessionRow | None, Access]:
         """What the token gives, whoever presents it; with its session if it is ours."""
-        known = remembered.recall(text)
+        known = None if access_settings.stateless_cache else remembered.recall(text)
         if known is not None:
             return known.row, self._accept(known.row, known.claims)
         token = parsed(text)
@@ -90,19 +91,24 @@ class JWTKind:
         if not key.verifies(token):
             raise InvalidCredential(Reason.BAD_SIGNATURE, kind=KIND)
         checked(token, own_expectation(audiences))
+        sid = str(token.claims.get("sid", ""))
+        found = NOTHING if audiences else shared_facts.find(sid)
         asked_at = time.monotonic()
-        row = load(str(token.claims.get("sid", "")))
+        shared = SessionRow.of_facts(found.facts)
+        row = shared or load(sid)
         if row is None:
             raise InvalidCredential(Reason.UNKNOWN, "its session is gone", kind=KIND)
         if not ring.still_holds(token.key_id, row.signing_keys_generation):
             raise refusal(row, Reason.UNKNOWN_KEY, "its signing key is not trusted any more")
-        access = self._accept(row, token.claims)
-        if not audiences:
+        access = self._accept(row, token.claims, from_facts=shared is not None)
+        if shared is None and found.epoch is not None:
+            shared_facts.keep(found, sid, row.facts())
+        elif not audiences and not access_settings.stateless_cache:
             remembered.keep(text, RememberedToken(row, token.claims), asked_at)
         return row, access
 
-    def _accept(self, row: SessionRow, claims: dict[str, Any]) -> Access:
-        """What is asked at every use, remembered or not."""
+    def _accept(self, row: SessionRow, claims: dict[str, Any], *, from_facts: bool = False) -> Access:
+        """What is asked at every use, remembered or not. `from_facts`: the password was compared when the facts were kept."""
         now = timezone.now()
         if now.timestamp() >= claims["exp"] + LEEWAY.total_seconds():
             raise refusal(row, Reason.EXPIRED)
@@ -114,11 +120,11 @@ class JWTKind:
             raise refusal(row, Reason.BAD_CLAIMS, "sub or client_id is not the session's")
         if not row.is_active:
             raise refusal(row, Reason.PRINCIPAL_INACTIVE)
-        if not password_unchanged(row.password_mark, row.password):
+        if not from_facts and not password_unchanged(row.password_mark, row.password):
             raise refusal(row, Reason.PASSWORD_CHANGED)
         return row.access(
             CredentialRef(KIND, row.sid, f"session {row.sid[:6]}"),
-            granted=parse(str(claims.get("scope", ""))),
+            granted=within_session(parse(str(claims.get("scope", ""))), row.scope),
             now=now,
             session_id=row.sid,
             can_step_up=True,
@@ -162,6 +168,14 @@ class JWTKind:
         rights_within: Any = access.rights
         put_ceiling(user, rights_within)
         return access
+
+
+def within_session(granted: frozenset[str], allowed: frozenset[str]) -> frozenset[str]:
+    """The scopes of a token that its session has still: its client may have been narrowed since the token was signed."""
+    if granted <= allowed:
+        return granted
+    expand = registry.expand
+    return (granted & allowed) | (expand(granted) & expand(allowed))
 
 
 def own_expectation(audiences: tuple[str, ...] = ()) -> Expectation:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 from django.contrib.auth import get_user_model
-from django.db import transaction
+from django.db import router, transaction
 from django.utils import timezone
 
 from ..conf import access_settings
@@ -13,8 +14,9 @@ from ..events.record import changed_many
 from ..events.source import Actor, Where
 from ..events.tags import Action
 from ..exceptions import InvalidChange
-from ..roles.generations import bump
+from ..roles.generations import bump, fault
 from ..roles.models import Generation
+from ..roles.shared import shared_facts
 from . import refreshing
 from .models import TokenSession
 from .querysets import TokenSessionQuerySet
@@ -41,16 +43,22 @@ def _end_batches(pending: list[int], *, reason: str, by: Actor) -> tuple[int, li
     for start in range(0, len(pending), BATCH):
         ids = pending[start : start + BATCH]
         with transaction.atomic():
-            bump(
-                Generation.CREDENTIALS
-            )  # its lock lets enders wait for each other: each session ends once, with one event
+            # its lock lets enders wait for each other: each session ends once, with one event
+            bump(Generation.CREDENTIALS, sessions=False)
             rows = list(TokenSession.objects.select_related("user").filter(pk__in=ids, revoked_at=None))
+            tell_of(row.sid for row in rows)
             ended = TokenSession.objects.filter(pk__in=[row.pk for row in rows], revoked_at=None)
             total += ended.update(revoked_at=timezone.now(), revoked_reason=reason)
             changed_many(Action.SESSION_ENDED, ((row, {"sid": row.sid}) for row in rows), by=by, reason=reason)
         children = TokenSession.objects.filter(issued_via__in=[row.sid for row in rows], revoked_at=None)
         issued += children.values_list("pk", flat=True) if rows else ()
     return total, sorted(issued)
+
+
+def tell_of(sids: Iterable[str]) -> None:
+    """Let the shared cache forget these sessions, in the transaction that ends or changes them."""
+    if not shared_facts.ended(sids, router.db_for_write(TokenSession)):
+        fault()
 
 
 @transaction.atomic

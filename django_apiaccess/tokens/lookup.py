@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
+from ..core.scopes import dump, parse
 from ..roles.models import Generation
 from ..roles.principal import PRINCIPAL_COLUMNS, PrincipalRow
 from ..roles.statement import CompiledLookup, generations, grants_of, principal_columns
@@ -19,6 +22,7 @@ class SessionColumns(NamedTuple):
     password_mark: str
     password: str
     client_id: str
+    scope: frozenset[str]
     expires_at: datetime
     revoked_at: datetime | None
     principal_id: Any
@@ -35,6 +39,19 @@ class SessionRow(PrincipalRow, SessionColumns):
 
     __slots__ = ()
 
+    def facts(self) -> tuple[Any, ...]:
+        """The row for the shared cache, once it proved right: plain values, without what says something of the password."""
+        values = {**self._asdict(), "password_mark": "", "password": "", "scope": dump(self.scope)}
+        return (layout(), *values.values())
+
+    @classmethod
+    def of_facts(cls, facts: Any) -> SessionRow | None:
+        """The row that was kept; None where another release, or another user model, kept it."""
+        if not isinstance(facts, tuple) or facts[:1] != (layout(),):
+            return None
+        row = cls._make(facts[1:])
+        return row._replace(scope=parse(str(row.scope)))
+
 
 OWN_COLUMNS: Final = (
     "pk",
@@ -42,12 +59,19 @@ OWN_COLUMNS: Final = (
     "password_mark",
     "user__password",
     "client_id",
+    "scope",
     "expires_at",
     "revoked_at",
     "user_id",
     *PRINCIPAL_COLUMNS,
     "signing_keys_generation",
 )
+
+
+@lru_cache(maxsize=1)
+def layout() -> str:
+    """What the columns of a row are, in a few characters."""
+    return hashlib.sha256(repr((SessionColumns._fields, principal_columns())).encode()).hexdigest()[:12]
 
 
 def session_query(sid: str) -> Any:

@@ -11,8 +11,9 @@ from django.utils import timezone
 from ..events.record import changed
 from ..events.source import Actor
 from ..events.tags import Action
-from ..roles.receivers import credentials_changed
+from ..roles.receivers import credential_changed
 from . import marks
+from .ending import tell_of
 from .models import TokenSession
 
 KEPT = "_apiaccess_sessions_of_same_password"
@@ -39,7 +40,13 @@ def after_user_saved(instance: Any, **_kwargs: Any) -> None:
 def session_saved(created: bool, **kwargs: Any) -> None:
     """A session was changed by hand. The service bumps the generation itself, and a new session is remembered nowhere."""
     if not created:
-        credentials_changed(**kwargs)
+        session_changed(**kwargs)
+
+
+def session_changed(instance: TokenSession, **_kwargs: Any) -> None:
+    """Tell the workers that remember it."""
+    credential_changed()
+    tell_of([instance.sid])
 
 
 def session_deleted(instance: TokenSession, **_kwargs: Any) -> None:
@@ -56,4 +63,4 @@ def connect() -> None:
     post_save.connect(after_user_saved, sender=user, dispatch_uid="django_apiaccess.password_changed")
     pre_delete.connect(session_deleted, sender=TokenSession, dispatch_uid="django_apiaccess.session_deleted")
     post_save.connect(session_saved, sender=TokenSession, dispatch_uid="django_apiaccess.session_saved")
-    post_delete.connect(credentials_changed, sender=TokenSession, dispatch_uid="django_apiaccess.credentials.session")
+    post_delete.connect(session_changed, sender=TokenSession, dispatch_uid="django_apiaccess.credentials.session")

@@ -63,7 +63,7 @@ def test_every_constant_answer_has_a_challenge_that_can_be_read(name):
             assert all(TEXT.fullmatch(value) for value in found.parameters.values())
 
 
-def test_values_are_made_harmless():
+def test_rs_07_values_are_made_harmless():
     header = responses.challenge("Bearer", error_description='a"b\\c\r\nSet-Cookie: x=é')
     (found,) = read_challenges(header)
     assert found.parameters["error_description"] == "a?b?c??Set-Cookie: x=?"
@@ -105,7 +105,7 @@ def test_a_missing_role_has_no_scope_to_tell():
     assert (answer.status, answer.code, answer.challenge, answer.extra) == (403, "role_missing", "", {})
 
 
-def test_a_missing_factor_is_told_as_in_rfc_9470():
+def test_rs_10_a_missing_factor_is_told_as_in_rfc_9470():
     wanted = HasScope("docs:read") & HasMFA(max_age=300) & HasMFA(acr="phr", max_age=900)
     answer = answer_to(wanted, access("docs:read", can_step_up=True))
     (found,) = read_challenges(answer.challenge)

@@ -17,6 +17,7 @@ SUITES = [
     "tests/access/test_admin.py",
     "tests/test_middleware.py",
     "tests/mfa/test_admin.py",
+    "tests/contrib/oauth/test_admin_clients.py",
 ]
 
 
@@ -44,7 +45,7 @@ def test_every_page_behaves_the_same_under_unfold():
 @pytest.mark.slow
 @pytest.mark.browser
 def test_the_browser_sees_the_same_under_unfold():
-    done = run("-rs", "tests/browser/test_admin.py")
+    done = run("-rs", "tests/browser/test_admin.py", "tests/browser/test_admin_oauth.py")
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
     if " passed" not in done.stdout:
         pytest.skip("NO BROWSER TESTS under unfold: " + done.stdout[-300:])

@@ -9,6 +9,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
+from django_apiaccess.authn.marks import password_mark
 from django_apiaccess.contrib.oauth import client_secrets, clients, consents
 from django_apiaccess.contrib.oauth.models import AuthorizationCode, ClientSecret, Consent, DeviceCode
 from django_apiaccess.events.source import Actor
@@ -63,7 +64,13 @@ def test_a_device_code_is_redeemed_once(ann, register):  # noqa: F811
     tv = register(name="TV", auth_method="none", redirect_uris=[], grant_types=["device_code", "refresh_token"])
     started = post("/oauth/device_authorization/", {"scope": "docs:read"}, tv).json()
     DeviceCode.objects.update(
-        status="approved", user=ann, scopes=frozenset({"docs:read"}), auth_time=timezone.now(), amr="pwd", acr="aal1"
+        status="approved",
+        user=ann,
+        scopes=frozenset({"docs:read"}),
+        auth_time=timezone.now(),
+        amr="pwd",
+        acr="aal1",
+        password_mark=password_mark(ann),
     )
     data = {
         "grant_type": "urn:ietf:params:oauth:grant-type:device_code",

@@ -24,7 +24,7 @@ def site(shell, database):
     port = free_port()
     address = f"http://127.0.0.1:{port}"
     command = ("example_project/manage.py", "runserver", "--noreload", f"127.0.0.1:{port}")
-    registration = json.dumps({"OAUTH": {"REGISTRATION": True, "REGISTRATION_SCOPES": SCOPES}})
+    registration = json.dumps({"OAUTH": {"REGISTRATION": "open", "REGISTRATION_SCOPES": SCOPES}})
     names = {"ISSUER": address, "AUDIENCE": f"{address}/api/"}
     settings = json.dumps({**json.loads(registration), **names})
     env = environment(**database, ISSUER=address, PORT=str(port), API_ACCESS=settings)

@@ -148,13 +148,13 @@ def test_a_subject_without_a_link_is_refused_and_the_event_says_why(provider, tr
     assert Event.objects.get(action="credential.refused").reason == "no_linked_user"
 
 
-def test_the_email_address_links_nobody(provider, trust, make_user):
+def test_rs_13_the_email_address_links_nobody(provider, trust, make_user):
     make_user("ann", "docs:read", email="ann@example.org")
     trust(provider.entry())
     is_refused(issue(provider.keycloak(email="ann@example.org", preferred_username="ann")))
 
 
-def test_B2_the_same_subject_at_another_issuer_is_somebody_else(provider, trust, ann, make_user):
+def test_B2_rs_13_the_same_subject_at_another_issuer_is_somebody_else(provider, trust, ann, make_user):
     other = Provider(OTHER_RSA)
     try:
         trust(provider.entry(), other.entry())
@@ -467,7 +467,7 @@ def test_tokens_without_a_kid_find_only_the_one_key_without_a_kid(provider, trus
 # -- outages and storms
 
 
-def test_without_any_keys_the_answer_is_503_and_says_to_try_again(provider, trust, ann):
+def test_rs_12_without_any_keys_the_answer_is_503_and_says_to_try_again(provider, trust, ann):
     provider.serve("/realms/acme/certs", {}, status=500)
     trust(provider.entry())
     answer = send(issue(provider.keycloak()))

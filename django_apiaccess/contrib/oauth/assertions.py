@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -14,11 +15,10 @@ from ...core import compact
 from ...core.claims import check_audience, number
 from ...core.compact import CompactToken, TokenFormatError
 from ...core.reasons import Reason
-from . import public_keys
+from . import options, public_keys
 from .models import ClientAssertion, OAuthClient
 
 ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-LONGEST: Final = timedelta(minutes=5)
 LEEWAY: Final = timedelta(seconds=30)
 MAX_JTI: Final = 255
 TYPES: Final = frozenset({"", "jwt", "client-authentication+jwt"})
@@ -34,7 +34,15 @@ def client_id_of(text: str) -> str:
     return subject if isinstance(subject, str) and subject == token.claims.get("iss") else ""
 
 
-def check(client: OAuthClient, text: str, audiences: Collection[str]) -> Reason | None:
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why an assertion proves nothing. `hint` is for the client: only whoever holds its key gets one."""
+
+    reason: Reason
+    hint: str = ""
+
+
+def check(client: OAuthClient, text: str, audiences: Collection[str]) -> Problem | None:
     """Why the assertion does not prove that it comes from the client; None: it does, and is used up.
 
     `audiences`: how this server may be named, its issuer and the endpoint.
@@ -43,13 +51,18 @@ def check(client: OAuthClient, text: str, audiences: Collection[str]) -> Reason 
         token = compact.parse(text)
         key = public_keys.find(client, token.key_id, token.algorithm)
         if key is None:
-            return Reason.UNKNOWN_KEY
+            return Problem(Reason.UNKNOWN_KEY)
         if not key.verifies(token):
-            return Reason.BAD_SIGNATURE
-        expires = _checked(token, client.client_id, audiences, time.time())
+            return Problem(Reason.BAD_SIGNATURE)
     except TokenFormatError:
-        return Reason.BAD_CLAIMS
-    return None if _first_use(client, str(token.claims["jti"]), expires) else Reason.REPLAYED
+        return Problem(Reason.BAD_CLAIMS)
+    try:
+        expires = _checked(token, client.client_id, audiences, time.time())
+    except TokenFormatError as error:
+        return Problem(Reason.BAD_CLAIMS, f"The signature of client_assertion is right, but: {error}.")
+    if _first_use(client, str(token.claims["jti"]), expires):
+        return None
+    return Problem(Reason.REPLAYED, "The signature of client_assertion is right, but: its jti was used before.")
 
 
 def _checked(token: CompactToken, client_id: str, audiences: Collection[str], now: float) -> float:
@@ -60,12 +73,15 @@ def _checked(token: CompactToken, client_id: str, audiences: Collection[str], no
     if claims.get("iss") != client_id or claims.get("sub") != client_id:
         raise TokenFormatError("iss and sub must both be the client")
     check_audience(claims.get("aud"), audiences)
+    named = claims["aud"] if isinstance(claims["aud"], list) else [claims["aud"]]
+    if not set(named) <= set(audiences):  # the other server that it is for could present it here
+        raise TokenFormatError("aud names other servers too, sign an assertion for each")
     exp, iat, nbf = number(claims, "exp"), number(claims, "iat"), number(claims, "nbf")
-    leeway, longest = LEEWAY.total_seconds(), LONGEST.total_seconds()
+    leeway, longest = LEEWAY.total_seconds(), options.lifetime("ASSERTION_LIFETIME").total_seconds()
     if exp is None or now >= exp + leeway:
         raise TokenFormatError("expired")
     if exp > now + longest + leeway:
-        raise TokenFormatError("exp is too far away")
+        raise TokenFormatError(f"exp is too far away, at most {int(longest)} seconds from now are taken")
     if (nbf is not None and now < nbf - leeway) or (iat is not None and iat > now + leeway):
         raise TokenFormatError("not valid yet")
     jti = claims.get("jti")

@@ -47,7 +47,7 @@ def authenticate(http: Any, parameters: Parameters, audiences: Collection[str], 
     """
     presented = _presented(http, parameters)
     tries = _Tries(presented.client_id, where_of(http))
-    client, reason = _verified(presented, audiences, tries)
+    client, reason, hint = _verified(presented, audiences, tries)
     if client is not None and reason is None:
         if not client.is_active:
             reason = Reason.PRINCIPAL_INACTIVE
@@ -56,7 +56,7 @@ def authenticate(http: Any, parameters: Parameters, audiences: Collection[str], 
         elif client.is_public and not public:
             reason = Reason.NO_CREDENTIAL
     if client is None or reason is not None:
-        _refuse(presented, client, reason or Reason.UNKNOWN, tries)
+        _refuse(presented, client, reason or Reason.UNKNOWN, tries, hint)
     tries.was_right()
     return client
 
@@ -143,21 +143,23 @@ def _basic(header: str) -> tuple[str, str]:
 
 def _verified(
     presented: Presented, audiences: Collection[str], tries: _Tries
-) -> tuple[OAuthClient | None, Reason | None]:
+) -> tuple[OAuthClient | None, Reason | None, str]:
+    """The client, why it is not proved, and what it may be told of that."""
     if presented.method in {Method.BASIC, Method.POST}:
-        return client_secrets.check(presented.client_id, presented.secret, tries.begin)
+        return *client_secrets.check(presented.client_id, presented.secret, tries.begin), ""
     client = clients.find(presented.client_id)
     if client is None:
-        return None, Reason.UNKNOWN
+        return None, Reason.UNKNOWN, ""
     if presented.method == Method.PRIVATE_KEY:
         if client.auth_method != Method.PRIVATE_KEY:
-            return client, Reason.UNRECOGNISED
-        return client, assertions.check(client, presented.secret, audiences)
-    return client, None
+            return client, Reason.UNRECOGNISED, ""
+        problem = assertions.check(client, presented.secret, audiences)
+        return (client, None, "") if problem is None else (client, problem.reason, problem.hint)
+    return client, None, ""
 
 
-def _refuse(presented: Presented, client: OAuthClient | None, reason: Reason, tries: _Tries) -> Never:
-    """One answer, whatever was wrong; the cause is in the event."""
+def _refuse(presented: Presented, client: OAuthClient | None, reason: Reason, tries: _Tries, hint: str) -> Never:
+    """One answer, whatever was wrong; the cause is in the event. `hint`: for who holds the client's key, and made a mistake."""
     tries.failed()
     where = tries.where
     if client is None:
@@ -165,9 +167,8 @@ def _refuse(presented: Presented, client: OAuthClient | None, reason: Reason, tr
     else:
         by = Actor("client", client.name, client.client_id, where=where)
         refused(Action.OAUTH_CLIENT_REFUSED, reason, by=by, outcome="failed", method_used=presented.method)
-    raise OAuthError(
-        "invalid_client", "The client is unknown or did not prove who it is.", 401, {"WWW-Authenticate": CHALLENGE}
-    )
+    told = hint or "The client is unknown or did not prove who it is."
+    raise OAuthError("invalid_client", told, 401, {"WWW-Authenticate": CHALLENGE})
 
 
 def too_many(wait: float) -> OAuthError:

@@ -17,12 +17,15 @@ from ...events.record import changed
 from ...events.source import Actor
 from ...events.tags import Action
 from ...exceptions import Conflict, InvalidChange
+from . import control
 from .models import ClientSecret, OAuthClient
 from .parameters import is_plain
 
 PREFIX: Final = "cs"
 MAX_LENGTH: Final = 512
 RIGHT: Final = frozenset({digests.Verdict.MATCH, digests.Verdict.MATCH_OUTDATED})
+METHODS: Final = frozenset({OAuthClient.AuthMethod.BASIC, OAuthClient.AuthMethod.POST})
+"""Ways to authenticate that take a secret."""
 RELATED: Final = "client__service_account__user"
 
 
@@ -82,10 +85,12 @@ def _renew(secret: ClientSecret, text: str) -> None:
 def rotate(client: OAuthClient, *, by: Actor, grace: timedelta | None = None, reason: str = "") -> tuple[str, datetime]:
     """A new secret; the old ones open for `grace` more (None: `KEY_ROTATION_GRACE`; 0: they end now). The text, and until when.
 
-    Of two rotations at once one succeeds, the other raises `Conflict` and changes nothing.
+    Of two rotations at once one succeeds, the other raises `Conflict` and changes nothing. Raises `NotHeld` where the client may do more
+    than who would learn its secret.
     """
-    if client.auth_method not in {OAuthClient.AuthMethod.BASIC, OAuthClient.AuthMethod.POST}:
+    if client.auth_method not in METHODS:
         raise InvalidChange(f"{client.name} has no secret: it authenticates by {client.auth_method}.")
+    control.check_taking(client, by)
     now = timezone.now()
     until = now + (access_settings.KEY_ROTATION_GRACE if grace is None else grace)
     secrets_of = ClientSecret.objects.filter(client=client)
@@ -100,3 +105,23 @@ def rotate(client: OAuthClient, *, by: Actor, grace: timedelta | None = None, re
         text = add(client)
         changed(Action.OAUTH_SECRET_ROTATED, client, by=by, reason=reason, old_secret_valid_until=until.isoformat())
     return text, until
+
+
+def retire(secret: ClientSecret, *, by: Actor, reason: str = "") -> None:
+    """End a replaced secret before its grace is over. Raises `InvalidChange` for the current one, and for one that has ended."""
+    client, now = secret.client, timezone.now()
+    with transaction.atomic():
+        waiting = ClientSecret.objects.usable(now).filter(pk=secret.pk, retired_at__isnull=False)
+        if not waiting.update(expires_at=now):
+            raise InvalidChange(
+                "Only a secret that was replaced and still works can be retired. To end the current one, rotate without a grace."
+            )
+        changed(Action.OAUTH_SECRET_RETIRED, client, by=by, reason=reason, secret=secret.public_id)
+
+
+def end_all(client: OAuthClient) -> None:
+    """End every secret of a client that proves itself in another way from now on: going back must not revive them."""
+    now = timezone.now()
+    secrets_of = ClientSecret.objects.usable(now).filter(client=client)
+    secrets_of.filter(retired_at=None).update(retired_at=now)
+    secrets_of.update(expires_at=now)

@@ -21,20 +21,19 @@ from ...events.tags import Action
 from ...exceptions import InvalidChange, UnknownName
 from ...keys.issued import clean
 from ...roles import delegation, names
-from ...tokens.ending import end
-from ...tokens.models import TokenSession
-from . import client_secrets, options, public_keys
+from . import client_secrets, control, narrowing, options, public_keys
 from .identity import api_scopes
-from .models import AuthorizationCode, DeviceCode, OAuthClient
+from .models import OAuthClient
+from .narrowing import end_sessions
 from .parameters import is_plain
 
 ID_PREFIX: Final = "app_"
 CHANGEABLE: Final = (
-    "name", "description", "logo_uri", "homepage", "owner", "redirect_uris", "grant_types", "scopes", "default_scopes", "audiences",
-    "auth_method", "jwks", "jwks_uri", "access_token_lifetime", "session_lifetime", "dpop_required", "par_required", "may_introspect",
-    "trusted", "is_active", "service_account",
+    "name", "description", "logo_uri", "homepage", "policy_uri", "tos_uri", "owner", "redirect_uris", "grant_types", "scopes",
+    "default_scopes", "audiences", "auth_method", "jwks", "jwks_uri", "access_token_lifetime", "session_lifetime", "dpop_required",
+    "par_required", "may_introspect", "trusted", "is_active", "service_account",
 )  # fmt: skip
-WITH_SECRET: Final = frozenset({OAuthClient.AuthMethod.BASIC, OAuthClient.AuthMethod.POST})
+WITH_SECRET: Final = client_secrets.METHODS
 RETURNING: Final = frozenset({"authorization_code"})
 BY_ITSELF: Final = frozenset({"client_credentials", "token_exchange"})
 """Grants that a client without a proof of itself cannot have."""
@@ -65,6 +64,7 @@ def create(*, by: Actor, client_id: str = "", origin: str = OAuthClient.Origin.M
     )
     _assign(client, fields)
     _check(client, by, before=frozenset())
+    control.check(client, None, by)
     if OAuthClient.objects.filter(client_id=client.client_id).exists():
         raise InvalidChange(f"There is a client {client.client_id!r} already.", field="client_id")
     client.save(force_insert=True)
@@ -74,7 +74,11 @@ def create(*, by: Actor, client_id: str = "", origin: str = OAuthClient.Origin.M
 
 
 def change(client: OAuthClient, *, by: Actor, **fields: Any) -> OAuthClient:
-    """Change what a client is. Unchanged: nothing is written. One that is switched off loses its sessions with the same step."""
+    """Change what a client is. Unchanged: nothing is written.
+
+    What it had before follows at once: one that is switched off loses its sessions, one that may do less keeps sessions that do less
+    (`narrowing`). Secrets of one that authenticates otherwise from now on end. Raises as `create`.
+    """
     with transaction.atomic():
         locked = OAuthClient.objects.select_for_update(no_key=True).filter(pk=client.pk).first()
         if locked is None:
@@ -83,25 +87,20 @@ def change(client: OAuthClient, *, by: Actor, **fields: Any) -> OAuthClient:
         was, before = copy.copy(client), described(client)
         _assign(client, fields)
         _check(client, by, before=was.scopes)
+        control.check(client, was, by)
         after = described(client)
-        if after == before:
-            return client
-        client.save(update_fields=CHANGEABLE)
-        changed(Action.OAUTH_CLIENT_CHANGED, client, by=by, before=before, after=after)
-    if was.is_active and not client.is_active:
+        if after != before:
+            client.save(update_fields=CHANGEABLE)
+            if client.auth_method not in WITH_SECRET:
+                client_secrets.end_all(client)
+            changed(Action.OAUTH_CLIENT_CHANGED, client, by=by, before=before, after=after)
+    # After the commit: who exchanges a code holds its row and waits for the client's. Done anew where nothing changed: a process that
+    # died in between left it undone.
+    if not client.is_active:
         end_sessions(client, reason="its client was switched off", by=by)
+    elif after != before:
+        narrowing.follow(client, was, by=by)
     return client
-
-
-def end_sessions(client: OAuthClient, *, reason: str, by: Actor) -> int:
-    """End every session of the client, and what may become one. Returns how many sessions ended.
-
-    The codes first: who is exchanging one at this moment holds its row, so this waits, and the session that it makes is found below.
-    """
-    now = timezone.now()
-    for model in (AuthorizationCode, DeviceCode):
-        model.objects.filter(client=client, used_at=None).update(used_at=now)
-    return end(TokenSession.objects.filter(client_id=client.client_id), reason=reason, by=by)
 
 
 def delete(client: OAuthClient, *, by: Actor) -> None:
@@ -136,12 +135,15 @@ def named(text: str) -> OAuthClient:
 
 
 def note_use(client: OAuthClient) -> bool:
-    """Note the use, as the last statement of a transaction that opens a session without a code: whether the client is still active.
+    """Note the use, as the last statement of a transaction that opens a session without a code: whether the client is still as it was read.
 
-    The row's lock is held until the commit, so switching it off comes before, and is seen, or after, and ends what was opened.
+    The row's lock is held until the commit, so switching it off or narrowing it comes before, and is seen, or after, and follows to what
+    was opened.
     """
-    active = OAuthClient.objects.filter(pk=client.pk, is_active=True)
-    return bool(active.update(last_used_at=timezone.now()))
+    same = OAuthClient.objects.filter(
+        pk=client.pk, is_active=True, scopes=client.scopes, audiences=client.audiences, auth_method=client.auth_method
+    )
+    return bool(same.update(last_used_at=timezone.now()))
 
 
 def described(client: OAuthClient) -> dict[str, Any]:

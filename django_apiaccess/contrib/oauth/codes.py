@@ -8,6 +8,7 @@ from typing import Any, Final
 from django.db import transaction
 from django.utils import timezone
 
+from ...authn.marks import password_mark, password_unchanged
 from ...core.reasons import Reason
 from ...events.record import refused
 from ...events.source import Actor, Where
@@ -26,6 +27,7 @@ PREFIX: Final = "ac"
 def give(client: OAuthClient, user: Any, **columns: Any) -> str:
     """A code for what the user approved. Its text is in the answer and nowhere else."""
     lifetime = options.lifetime("CODE_LIFETIME")
+    columns["password_mark"] = password_mark(user)
     _, text = single_use.make(AuthorizationCode, PREFIX, lifetime=lifetime, client=client, user=user, **columns)
     return text
 
@@ -45,7 +47,7 @@ def redeem(
     """
     if code.dpop_jkt and code.dpop_jkt != jkt:
         raise OAuthError("invalid_grant", "The code is bound to another key.")
-    if not code.user.is_active:
+    if not (code.user.is_active and password_unchanged(code.password_mark, code.user.password)):
         raise OAuthError("invalid_grant", "The code is not valid.")
     audience = granting.narrowed_resource(code.resource, resources)
     now, sid = timezone.now(), new_sid()

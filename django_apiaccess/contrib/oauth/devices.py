@@ -11,6 +11,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from ...authn.failures import account_bucket, charge, network_bucket, refund
+from ...authn.marks import password_mark, password_unchanged
 from ...conf import access_settings
 from ...core import digests
 from ...core.proof import Proof
@@ -108,6 +109,8 @@ def redeem(device: DeviceCode, client: OAuthClient, *, jkt: str, resources: list
         raise OAuthError("invalid_grant", "The device code is bound to another key.")
     if user is None or not user.is_active:
         raise OAuthError("access_denied", "The account is not active.")
+    if not password_unchanged(device.password_mark, user.password):
+        raise OAuthError("access_denied", "The password was changed since: approve the device anew.")
     audience = granting.narrowed_resource(device.resource, resources)
     now, sid = timezone.now(), new_sid()
     ring.ready()
@@ -159,6 +162,7 @@ def approve(device: DeviceCode, user: Any, *, scopes: frozenset[str], proof: Pro
             auth_time=proof.auth_time,
             amr=" ".join(proof.amr),
             acr=proof.acr,
+            password_mark=password_mark(user),
         ):
             return False
         consents.give(device.client, user, scopes=scopes, resource=device.resource, where=where)

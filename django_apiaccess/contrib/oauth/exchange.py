@@ -40,16 +40,11 @@ def exchange(client: OAuthClient, parameters: Parameters, *, jkt: str, where: Wh
     """The token for the client, in the place of the subject token's user. Raises `OAuthError`."""
     if parameters.get("requested_token_type", ACCESS_TOKEN) not in TYPES:
         raise OAuthError("invalid_request", "requested_token_type must be an access token.")
-    subject = _verified(client, parameters, "subject_token")
-    actor = _actor(client, parameters)
+    subject = _verified(client, parameters, "subject_token", jkt)
+    actor = _actor(client, parameters, jkt)
     origin = TokenSession.objects.filter(sid=subject.session_id).first()
     if origin is None or subject.expires_at is None or subject.session_id is None:
         raise OAuthError("invalid_request", "The subject_token is not valid.")
-    if subject.dpop_jkt and not jkt:
-        text = (
-            "The subject_token is bound to a key: send a DPoP proof of yours, so that the new token is bound as well."
-        )
-        raise OAuthError("invalid_request", text)
     act = _chain(actor, origin.actor)
     scopes = _scopes(client, subject, parameters.get("scope"))
     resource = _resource(client, origin, [*parameters.resources, *parameters.lists.get("audience", [])])
@@ -86,8 +81,12 @@ def exchange(client: OAuthClient, parameters: Parameters, *, jkt: str, where: Wh
     return {**body, "issued_token_type": ACCESS_TOKEN}
 
 
-def _verified(client: OAuthClient, parameters: Parameters, name: str) -> Access:
-    """The access that a token of ours gives now, for this API or for a resource of the client's."""
+def _verified(client: OAuthClient, parameters: Parameters, name: str, jkt: str) -> Access:
+    """The access that a token of ours gives now, for this API or for a resource of the client's.
+
+    One that is bound to a key is taken only from who proves to hold that key (`jkt`): else whoever found it, and is a client that may
+    exchange, would be rid of what binds it (RFC 9449 section 7.2).
+    """
     if name not in parameters or f"{name}_type" not in parameters:
         raise OAuthError("invalid_request", f"Send {name} and {name}_type.")
     if parameters[f"{name}_type"] not in TYPES:
@@ -98,18 +97,21 @@ def _verified(client: OAuthClient, parameters: Parameters, name: str) -> Access:
     try:
         if not kind.recognises(presented):
             raise OAuthError("invalid_request", f"The {name} is not valid.")
-        return kind.inspect_own(presented, audiences)
+        access = kind.inspect_own(presented, audiences)
     except InvalidCredential:
         raise OAuthError("invalid_request", f"The {name} is not valid.") from None
+    if access.dpop_jkt and access.dpop_jkt != jkt:
+        raise OAuthError("invalid_request", f"The {name} is bound to a key: send a DPoP proof of that key.")
+    return access
 
 
-def _actor(client: OAuthClient, parameters: Parameters) -> dict[str, Any]:
+def _actor(client: OAuthClient, parameters: Parameters, jkt: str) -> dict[str, Any]:
     """Who acts: the client, by its own id or by a token that it was given as itself."""
     if "actor_token" not in parameters:
         if "actor_token_type" in parameters:
             raise OAuthError("invalid_request", "actor_token_type comes with actor_token only.")
         return {"sub": client.client_id}
-    access = _verified(client, parameters, "actor_token")
+    access = _verified(client, parameters, "actor_token", jkt)
     account = client.service_account
     if access.client_id != client.client_id or account is None or access.principal.pk != account.user_id:
         raise OAuthError("invalid_request", "The actor_token is none that you were given as yourself.")

@@ -79,7 +79,7 @@ def document(request: Any) -> dict[str, Any]:
         methods = [name for name in METHODS if name != "none" or endpoint != "introspection"]
         found[f"{endpoint}_endpoint_auth_methods_supported"] = methods
         found[f"{endpoint}_endpoint_auth_signing_alg_values_supported"] = list(ASSERTION_ALGORITHMS)
-    if not options.entry("REGISTRATION"):
+    if options.entry("REGISTRATION") == "off":
         found.pop("registration_endpoint", None)
     return {name: value for name, value in found.items() if value not in ("", [], None)}
 

@@ -44,6 +44,8 @@ class OAuthClient(models.Model):
     description = models.CharField(_("description"), max_length=255, blank=True)
     logo_uri = models.URLField(_("logo"), max_length=500, blank=True, validators=[validate_https])
     homepage = models.URLField(_("homepage"), max_length=500, blank=True, validators=[validate_https])
+    policy_uri = models.URLField(_("privacy policy"), max_length=500, blank=True, validators=[validate_https])
+    tos_uri = models.URLField(_("terms of service"), max_length=500, blank=True, validators=[validate_https])
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         verbose_name=_("owner"),
@@ -232,6 +234,8 @@ class Approval(models.Model):
     acr = models.CharField(max_length=20, blank=True)
     nonce = models.CharField(max_length=500, blank=True)
     dpop_jkt = models.CharField(max_length=43, blank=True)
+    password_mark = models.CharField(max_length=64, blank=True, editable=False)
+    """Of the password that the person had: what was approved before it changed is worth nothing after."""
     sid = models.CharField(max_length=32, blank=True)
     """The session that it became: what ends when it is presented again."""
 

@@ -16,6 +16,10 @@ from .models import OAuthClient
 ALGORITHMS: Final = ("EdDSA", "ES256", "RS256", "PS256")
 FRESH_SECONDS: Final = 300.0
 COOLDOWN_SECONDS: Final = 10.0
+STALE_SECONDS: Final = 24 * 3600.0
+"""How long keys are believed whose address does not answer: an outage is not the end of a client, a silenced address no way to keep a
+leaked key alive.
+"""
 MOST: Final = 500
 MAX_JWKS: Final = 32 * 1024
 
@@ -72,7 +76,7 @@ def _from_address(uri: str, kid: str | None, algorithm: str) -> KeySet | None:
         return known[1]
     with _lock:
         if now - _tried.get(uri, float("-inf")) < COOLDOWN_SECONDS:
-            return None if known is None else known[1]
+            return _not_stale(known, now)
         if len(_tried) >= MOST:
             _tried.clear()
             _fetched.clear()
@@ -81,6 +85,10 @@ def _from_address(uri: str, kid: str | None, algorithm: str) -> KeySet | None:
         document: dict[str, Any] = fetch_json(uri)
         keys = read_key_set(document, ALGORITHMS)
     except (FetchError, ValueError):
-        return None if known is None else known[1]
+        return _not_stale(known, now)
     _fetched[uri] = (now, keys)
     return keys
+
+
+def _not_stale(known: tuple[float, KeySet] | None, now: float) -> KeySet | None:
+    return known[1] if known is not None and now - known[0] < STALE_SECONDS else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
@@ -9,8 +10,7 @@ from urllib.parse import SplitResult, urlsplit
 MAX_LENGTH: Final = 2000
 FORM: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[!#-&(-;=?-\[\]_a-z~]+")
 """The characters of a URI (RFC 3986), without quotes, angle brackets, backslash and whatever is no ASCII."""
-HOST: Final = re.compile(r"([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]*)?")
-"""A name or an address, and a port: nothing that could say more in the Content-Security-Policy that it goes into."""
+LABEL: Final = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1"})
 LOCAL: Final = LOOPBACK | {"localhost"}
 NEVER: Final = frozenset({"javascript", "data", "vbscript", "file", "about", "blob", "ws", "wss", "ftp"})
@@ -31,9 +31,20 @@ def complaint(uri: str) -> str | None:
         return f"{uri[:100]!r} has no host or port that can be read."
     if parts.username is not None or parts.password is not None:
         return f"{uri[:100]!r} holds a user name: leave out what stands before the @."
-    if parts.scheme in {"http", "https"} and parts.netloc and not HOST.fullmatch(parts.netloc):
-        return f"{uri[:100]!r} has a host that is neither a name nor an address."
+    if parts.netloc and not _is_host(parts.hostname or ""):
+        return f"{uri[:100]!r} names no host that can be: write it as app.example, an IP address or [an IPv6 address]."
     return _complaint_of_place(uri, parts)
+
+
+def _is_host(host: str) -> bool:
+    """Whether it is a name or an address and nothing else: it is shown to people, and named in a Content-Security-Policy."""
+    if ":" in host:
+        try:
+            ipaddress.IPv6Address(host)
+        except ValueError:
+            return False
+        return True
+    return all(LABEL.fullmatch(label) for label in host.removesuffix(".").split("."))
 
 
 def _complaint_of_place(uri: str, parts: SplitResult) -> str | None:

@@ -10,10 +10,10 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from ...authentication import OAuth2Authentication
+from ...authn import header
 from ...authn.responses import Answer, challenge
 from ...core import compact
 from ...core.requirement import AUTHENTICATED
-from ...core.scopes import parse
 from ...edge import AccessRefused
 from ...permissions import HasAccess, access_of
 from ...throttling import AccessRateThrottle
@@ -28,8 +28,15 @@ NO_OPENID = Answer(
 )
 
 
+def _scopes_of(request: Request) -> frozenset[str]:
+    """What the access token itself was given, those of OpenID Connect among them; it was verified before."""
+    presented = header.presented(request._request.META)
+    claims = {} if presented is None else compact.parse(presented.value).claims
+    return frozenset(str(claims.get("scope", "")).split())
+
+
 class UserInfoView(APIView):
-    """For access tokens with the scope `openid`."""
+    """For access tokens with the scope `openid`, within what their session may know still."""
 
     authentication_classes = (OAuth2Authentication,)
     permission_classes = (HasAccess,)
@@ -43,18 +50,12 @@ class UserInfoView(APIView):
         access = access_of(request)
         assert access is not None
         session = TokenSession.objects.select_related("user").filter(sid=access.session_id).first()
-        scopes = frozenset() if session is None else session.scope & _scopes_of_token(request)
-        if session is None or OPENID not in scopes:
+        granted = frozenset() if session is None else session.scope & _scopes_of(request)
+        if session is None or OPENID not in granted:
             raise AccessRefused(NO_OPENID)
         user: Any = session.user
-        claims = {"sub": str(user.pk), **claims_of(user, scopes)}
+        claims = {"sub": str(user.pk), **claims_of(user, granted)}
         return Response(claims, headers={"Cache-Control": "no-store"})
 
     def post(self, request: Request) -> Response:
         return self.get(request)
-
-
-def _scopes_of_token(request: Request) -> frozenset[str]:
-    """What the token itself says, which may be less than its session has. It was verified; the scopes of identity are in no `Access`."""
-    text = request.META["HTTP_AUTHORIZATION"].split()[-1]
-    return parse(str(compact.parse(text).claims.get("scope", "")))

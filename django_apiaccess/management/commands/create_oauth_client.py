@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.core.management.base import CommandError, CommandParser
+from django.core.management.base import CommandParser
 
 from ...conf import OAUTH_GRANTS
 from ...exceptions import InvalidChange
@@ -15,7 +13,7 @@ from ...keys.accounts import create_service_account, service_account
 from ...roles import names
 from ..arguments import words
 from ..base import AccessCommand
-from ..oauth import require_app
+from ..oauth import key_set, require_app
 
 
 class Command(AccessCommand):
@@ -106,7 +104,7 @@ manage.py create_oauth_client partner --grant client_credentials --owner mara --
             scopes=words(options["scope"]),
             audiences=words(options["audience"]),
             auth_method=chosen,
-            jwks=_key_set(options["jwks"]) if options["jwks"] else None,
+            jwks=key_set(options["jwks"]) if options["jwks"] else None,
             jwks_uri=options["jwks_uri"] or "",
             service_account=self._account(options, owner) if "client_credentials" in grants else None,
             dpop_required=options["require_dpop"],
@@ -141,10 +139,3 @@ manage.py create_oauth_client partner --grant client_credentials --owner mara --
             )
         purpose = f"OAuth client {options['client_name']}"
         return create_service_account(name=options["client_name"], owner=owner, purpose=purpose, by=self.actor)
-
-
-def _key_set(path: str) -> Any:
-    try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise CommandError(f"--jwks: {path} cannot be read: {error}") from None

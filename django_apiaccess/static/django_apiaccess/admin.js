@@ -73,14 +73,17 @@
     }
     window.addEventListener("pagehide", function () {
       for (const id of ["aa-key", "aa-curl"]) {
-        document.getElementById(id).textContent = "…";
+        const place = document.getElementById(id);
+        if (place) {
+          place.textContent = "…";
+        }
       }
     });
   }
 
   /* One click, one key. */
   function sendOnce() {
-    for (const form of document.querySelectorAll("form[data-apiaccess-once], #apikey_form")) {
+    for (const form of document.querySelectorAll("form[data-apiaccess-once], #apikey_form, #oauthclient_form")) {
       form.addEventListener("submit", function (event) {
         if (form.dataset.sent) {
           event.preventDefault();

@@ -48,7 +48,7 @@ def ask(text, **more):
     return post(TOKEN, {name: value for name, value in data.items() if value is not None})
 
 
-@pytest.mark.parametrize("aud", [ISSUER, f"{ISSUER}/oauth/token/", [ISSUER], ["https://other.example", ISSUER]])
+@pytest.mark.parametrize("aud", [ISSUER, f"{ISSUER}/oauth/token/", [ISSUER], [ISSUER, f"{ISSUER}/oauth/token/"]])
 def test_oa_09_a_signed_assertion_lets_the_client_in(signer, aud):
     assert ask(assertion(signer, aud=aud)).json()["error"] == "invalid_grant"
 
@@ -73,6 +73,7 @@ def test_oa_09_an_assertion_works_once(signer):
     [
         {"aud": "https://other.example"},
         {"aud": f"{ISSUER}/"},
+        {"aud": ["https://other.example", ISSUER]},
         {"aud": None},
         {"iss": "app_other"},
         {"sub": "app_other"},
@@ -153,3 +154,58 @@ def test_keys_that_cannot_be_used_are_refused_where_they_are_registered(register
 def test_the_address_of_keys_is_https(register):
     with pytest.raises(InvalidChange):
         register(auth_method="private_key_jwt", jwks_uri="http://app.example/jwks")
+
+
+class TestAuthlibsClient:
+    """Its own default is an hour; ours is five minutes, and says so."""
+
+    def authentication(self, short):
+        from authlib.oauth2.rfc7523 import PrivateKeyJWT, private_key_jwt_sign
+
+        class ShortLived(PrivateKeyJWT):
+            def sign(self, auth, token_endpoint):
+                return private_key_jwt_sign(
+                    auth.client_secret, auth.client_id, token_endpoint, alg=self.alg, expires_in=60
+                )
+
+        return (ShortLived if short else PrivateKeyJWT)(f"{ISSUER}/oauth/token/", alg="ES256")
+
+    def ask(self, signer, *, short):
+        """What its session sends, sent to us."""
+        from urllib.parse import parse_qsl
+
+        from authlib.integrations.requests_client import OAuth2Session
+        from joserfc.jwk import ECKey
+
+        sent = {}
+        key = ECKey.import_key(jws.private_pem(KEY))
+        with OAuth2Session(signer.client.client_id, key, token_endpoint_auth_method="private_key_jwt") as session:
+            session.register_client_auth_method(self.authentication(short))
+
+            def note(request, **options):
+                sent.update(parse_qsl(request.body))
+                raise ConnectionAbortedError
+
+            session.send = note
+            with pytest.raises(ConnectionAbortedError):
+                session.fetch_token(f"{ISSUER}/oauth/token/", grant_type="authorization_code", code="x")
+        return ask(sent["client_assertion"])
+
+    def test_oa_09_its_default_of_an_hour_is_refused_and_told_what_is_taken(self, signer):
+        answer = self.ask(signer, short=False)
+        assert (answer.status_code, answer.json()["error"]) == (401, "invalid_client")
+        assert "at most 300 seconds" in answer.json()["error_description"]
+
+    def test_oa_09_its_default_is_taken_where_the_setting_says_an_hour(self, signer, oauth):
+        oauth(ASSERTION_LIFETIME="1h")
+        assert self.ask(signer, short=False).json()["error"] == "invalid_grant"
+
+    def test_oa_09_a_short_one_is_taken(self, signer):
+        assert self.ask(signer, short=True).json()["error"] == "invalid_grant"
+
+
+def test_oa_09_only_who_holds_the_key_is_told_what_is_wrong(signer):
+    unsigned = ask(assertion(signer, key=OTHER, exp=int(time.time()) + 3600)).json()
+    signed = ask(assertion(signer, exp=int(time.time()) + 3600)).json()
+    assert "too far away" in signed["error_description"]
+    assert "too far away" not in unsigned["error_description"]

@@ -166,3 +166,55 @@ def test_where_it_is_off_no_proof_is_taken_and_none_is_offered(ann, public, oaut
     assert redeem(public, code, pkce, Holder()).json()["error"] == "invalid_request"
     assert "dpop_signing_alg_values_supported" not in Client().get("/.well-known/oauth-authorization-server").json()
     assert tokens_for(ann, public)["token_type"] == "Bearer"
+
+
+class TestExchange:
+    """RFC 8693 with bound tokens: exchanging one gets nobody rid of its key."""
+
+    @pytest.fixture
+    def gateway(self, register):
+        return register(
+            name="Gateway",
+            grant_types=["token_exchange"],
+            redirect_uris=[],
+            scopes=["docs:read"],
+            auth_method="client_secret_post",
+        )
+
+    def exchange(self, gateway, token, holder=None, name="subject_token", **more):
+        kind = "urn:ietf:params:oauth:token-type:access_token"
+        data = {"grant_type": "urn:ietf:params:oauth:grant-type:token-exchange", name: token, f"{name}_type": kind}
+        data |= {"client_id": gateway.client.client_id, "client_secret": gateway.secret, **more}
+        headers = {} if holder is None else {"HTTP_DPOP": holder.proof()}
+        return Client().post("/oauth/token/", urlencode(data), content_type=FORM, **headers)
+
+    @pytest.fixture
+    def bound(self, ann, public):
+        holder, pkce = Holder(), Pkce()
+        return redeem(public, code_for(ann, public, pkce), pkce, holder).json()["access_token"], holder
+
+    @pytest.mark.parametrize("thief", [None, Holder()], ids=["without proof", "with a proof of another key"])
+    def test_rs_09_oa_22_a_bound_token_that_was_found_is_not_exchanged(self, gateway, bound, thief):
+        token, _holder = bound
+        answer = self.exchange(gateway, token, thief)
+        assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
+        assert "DPoP proof" in answer.json()["error_description"]
+        assert TokenSession.objects.count() == 1
+
+    def test_oa_22_with_the_proof_of_its_key_it_is_and_the_new_one_is_bound_to_it(self, gateway, bound):
+        token, holder = bound
+        answer = self.exchange(gateway, token, holder).json()
+        assert claims_of(answer["access_token"])["cnf"] == {"jkt": holder.jkt}
+        assert Client().get(PATH, HTTP_AUTHORIZATION=f"Bearer {answer['access_token']}").status_code == 401
+        assert holder.opens(answer["access_token"]) == 200
+
+    def test_rs_09_a_bound_actor_token_needs_its_proof_too(self, ann, public, gateway, bound):
+        kind = "urn:ietf:params:oauth:token-type:access_token"
+        unbound = tokens_for(ann, public)["access_token"]
+        answer = self.exchange(gateway, unbound, actor_token=bound[0], actor_token_type=kind)
+        assert "actor_token is bound" in answer.json()["error_description"]
+
+    def test_an_unbound_one_is_bound_to_the_key_of_who_asks(self, ann, public, gateway):
+        holder = Holder()
+        answer = self.exchange(gateway, tokens_for(ann, public)["access_token"], holder).json()
+        assert claims_of(answer["access_token"])["cnf"] == {"jkt": holder.jkt}

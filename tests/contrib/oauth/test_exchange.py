@@ -9,7 +9,7 @@ from django_apiaccess.contrib.oauth.models import Consent
 from django_apiaccess.models import Event
 from tests.tokens.people import log_in
 
-from .flow import TOKEN, Pkce, claims_of, code_for, opens, post, tokens_for
+from .flow import TOKEN, claims_of, opens, post, tokens_for
 
 pytestmark = pytest.mark.django_db
 GRANT = "urn:ietf:params:oauth:grant-type:token-exchange"
@@ -134,19 +134,6 @@ def test_oa_22_a_client_gets_no_other_resource_for_its_own_token(ann, register):
     assert opens(new) == 401
     answer = exchanged(web, token, resource="https://testserver/")
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_target")
-
-
-def test_oa_22_a_token_that_is_bound_to_a_key_becomes_none_that_is_not(ann, public, gateway):
-    from .test_bound_tokens import Holder, ask, redeem
-
-    pkce = Pkce()
-    bound = redeem(public, code_for(ann, public, pkce), pkce, Holder()).json()["access_token"]
-    refused = exchanged(gateway, bound)
-    assert (refused.status_code, refused.json()["error"]) == (400, "invalid_request")
-    data = {"grant_type": GRANT, "subject_token": bound, "subject_token_type": ACCESS}
-    answer = ask(gateway, data, Holder())
-    assert answer.json()["token_type"] == "DPoP"
-    assert opens(answer.json()["access_token"]) == 401
 
 
 def test_oa_22_a_token_of_a_user_names_no_actor(ann, public, register):

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('django_apiaccess_oauth', '0001_initial'),
+        ('django_apiaccess_oauth', '0002_policies_and_marks'),
     ]
 
     operations = [

@@ -30,10 +30,10 @@ class Audit:
         self._facts: dict[Any, Any] = {}
         self.rule: Rule | None = None
 
-    def fact(self, make: Callable[[], Fact]) -> Fact:
-        """What `make` returns, made once a run: `audit.fact(all_endpoints)`."""
+    def fact(self, make: Callable[..., Fact], *args: Any) -> Fact:
+        """What `make(*args)` returns, made once a run: `audit.fact(all_endpoints)`. The arguments are always the same (`audit`)."""
         if make not in self._facts:
-            self._facts[make] = make()
+            self._facts[make] = make(*args)
         found: Fact = self._facts[make]
         return found
 

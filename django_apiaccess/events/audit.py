@@ -30,7 +30,7 @@ EVENTS: Final = 'API_ACCESS["EVENTS"]'
     title="Events are deleted before anybody looks",
     why="Break-ins are found weeks later. What was deleted by then answers no question.",
     fix='API_ACCESS = {..., "EVENTS": {"RETENTION": "365d"}}',
-    references=("ASVS 16.1.1", "ASVS 16.4.1", "CWE-778"),
+    references=("ASVS 16.1.1", "CWE-778"),
 )
 def retention_short(audit: Audit) -> Iterator[Finding]:
     kept = access_settings.EVENTS_RETENTION if sound("EVENTS") else None
@@ -62,7 +62,7 @@ def _keeps_checkpoints(sink: Sink) -> bool:
     "events.seal-key-derived",
     Severity.INFO,
     title="Checkpoints are signed with a key that every worker can derive",
-    why="The pepper is where keys are verified. A key in a file that only the sealer reads says more: who breaks into a worker cannot sign.",
+    why="Who breaks into a worker has the pepper, and can sign. A key in a file that only the sealer reads is out of reach.",
     fix='openssl genpkey -algorithm ed25519 -out seal.pem; API_ACCESS = {..., "EVENTS": {"SEAL_KEY": "/etc/apiaccess/seal.pem"}}',
     references=("ASVS 16.4.2", "ASVS 13.3.1"),
 )

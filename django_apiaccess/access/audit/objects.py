@@ -22,7 +22,9 @@ from .views import HAS_ACCESS, by_view, drf_endpoints, is_a, node_of, view_subje
 NARROWS_NOTHING: Final = ("rest_framework.filters.", "django_filters.")
 ASKS: Final = frozenset({"request", "user", "auth", "access", "principal", "narrow"})
 BASE: Final = ("rest_framework.permissions.", "django_apiaccess.permissions.")
-FIX: Final = "filter_backends = [GrantedObjectsFilter, ...]  # django_apiaccess.filters; or in get_queryset: request.auth.queryset(queryset, scope)"
+FIX: Final = (
+    "filter_backends = [GrantedObjectsFilter]  # or in get_queryset: self.request.auth.queryset(queryset, scope)"
+)
 
 
 def models_with_object_grants() -> Counter[Any]:
@@ -74,8 +76,8 @@ def _times(number: int) -> str:
 
 def _model(cls: Any) -> Any:
     queryset = getattr(cls, "queryset", None)
-    if getattr(queryset, "model", None) is not None:
-        return queryset.model
+    if queryset is not None:
+        return getattr(queryset, "model", None)
     serializer = getattr(cls, "serializer_class", None)
     return getattr(getattr(serializer, "Meta", None), "model", None) if hasattr(cls, "get_queryset") else None
 

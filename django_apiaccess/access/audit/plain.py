@@ -90,7 +90,7 @@ def plain_reads(audit: Audit) -> Iterator[Finding]:
     "endpoints.csrf-exempt",
     Severity.HIGH,
     title="A view for logged-in people is exempt from CSRF protection",
-    why="The browser sends the session cookie along with what any web page makes it post, and csrf_exempt switches off what would stop that.",
+    why="The browser sends the session cookie along with what any web page makes it post; csrf_exempt lets that pass.",
     fix="Remove @csrf_exempt. For programs make it a DRF view: authentication_classes = [AccessAuthentication].",
     references=("ASVS 3.5.1", "CWE-352"),
 )

@@ -20,7 +20,7 @@ COOKIES: Final = ("SESSION_COOKIE", "CSRF_COOKIE")
     "settings.debug",
     Severity.HIGH,
     title="DEBUG is on",
-    why="Error pages show code, settings and SQL to whoever causes an error. With development settings the rest of this report is about those.",
+    why="Error pages show code, settings and SQL to whoever causes an error. The rest of this report is about development settings.",
     fix="DEBUG = False",
     references=("ASVS 13.4.2", "CWE-489"),
 )

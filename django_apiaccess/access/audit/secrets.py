@@ -18,7 +18,13 @@ from ...keys.checks import FOR_SHOW, LEAST_DIFFERENT
 MAKE_KEY: Final = "python -c 'from django.core.management.utils import get_random_secret_key as k; print(k())'"
 MAKE_PEPPER: Final = "python -c 'import secrets; print(secrets.token_urlsafe(48))'"
 LEAST_KEY: Final = 32
-STRONG: Final = ("Argon2PasswordHasher", "ScryptPasswordHasher", "PBKDF2PasswordHasher", "BCryptSHA256PasswordHasher", "PBKDF2SHA1PasswordHasher")  # fmt: skip
+STRONG: Final = (
+    "Argon2PasswordHasher",
+    "ScryptPasswordHasher",
+    "PBKDF2PasswordHasher",
+    "PBKDF2SHA1PasswordHasher",
+    "BCryptSHA256PasswordHasher",
+)
 LENGTH: Final = "django.contrib.auth.password_validation.MinimumLengthValidator"
 COMMON: Final = "django.contrib.auth.password_validation.CommonPasswordValidator"
 

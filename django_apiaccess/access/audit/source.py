@@ -17,10 +17,16 @@ NEUTRAL: Final = frozenset(
     }
 )  # fmt: skip
 """Decorators of Django and others that let everybody through."""
-GUARDS: Final = ("auth", "permission", "perm", "token", "secret", "signature", "signed", "hmac", "verif", "login", "credential", "forbidden", "apikey", "api_key", "superuser", "is_staff")  # fmt: skip
+GUARDS: Final = (
+    "auth", "perm", "token", "secret", "signature", "signed", "hmac", "verif", "login", "credential", "forbidden",
+    "api_key", "apikey", "superuser", "is_staff",
+)  # fmt: skip
 """A name with one of these in it says that the code may look after itself."""
 WRITES: Final = frozenset(
-    {"save", "delete", "create", "update", "bulk_create", "bulk_update", "get_or_create", "update_or_create", "asave", "adelete", "acreate", "aupdate"}
+    {
+        "save", "delete", "create", "update", "bulk_create", "bulk_update", "get_or_create", "update_or_create", "asave",
+        "adelete", "acreate", "aupdate",
+    }
 )  # fmt: skip
 ANSWERS: Final = frozenset(
     {"JsonResponse", "StreamingHttpResponse", "FileResponse", "serialize", "writer", "DictWriter", "dumps"}

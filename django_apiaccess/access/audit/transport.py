@@ -19,7 +19,7 @@ from ...conf import access_settings
     "settings.tls-not-required",
     Severity.HIGH,
     title="Credentials are taken over plain HTTP",
-    why="Whoever is on the way reads a key once and uses it for as long as it lives. With REQUIRE_TLS it is refused before it is looked at.",
+    why="Whoever is on the way reads a key once and uses it for as long as it lives. With REQUIRE_TLS it is refused unread.",
     fix='API_ACCESS = {..., "REQUIRE_TLS": True}  # behind a proxy that ends TLS: TRUSTED_PROXIES too',
     references=("ASVS 12.2.1", "ASVS 4.1.2", "RFC 6750 section 5.3", "CWE-319"),
 )
@@ -70,7 +70,7 @@ def hsts(audit: Audit) -> Iterator[Finding]:
     "settings.proxy",
     Severity.MEDIUM,
     title="What is believed of a reverse proxy does not fit together",
-    why="Whoever's headers are believed says from where a client calls and whether it used TLS; keys bound to networks, delays and events go by that.",
+    why="Whose headers are believed says from where a client calls and whether it used TLS. Networks of keys and delays go by that.",
     fix='API_ACCESS = {..., "TRUSTED_PROXIES": ["10.0.0.0/8"]}  # the networks of your own proxies, and no others',
     references=("ASVS 4.1.3", "RFC 7239 section 8.1", "CWE-348"),
 )

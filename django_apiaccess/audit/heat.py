@@ -24,13 +24,14 @@ UNGUARDED: Final = "unguarded"
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One endpoint: method, path, what it asks, whether it changes something, and a word for each role."""
+    """One endpoint: method, path, what it asks, whether it changes something, a word for each role, whether it is this app's own."""
 
     method: str
     path: str
     asks: str
     unsafe: bool
     cells: tuple[str, ...]
+    own: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ def _given(name: str, default: Any = None) -> Any:
     Severity.HIGH,
     title="Every web site may read this API in a visitor's browser",
     why="With credentials allowed, any page that a visitor opens calls the API with the visitor's cookies and reads the answers.",
-    fix='CORS_ALLOW_ALL_ORIGINS = False; CORS_ALLOWED_ORIGINS = ["https://app.example.com"]',
+    fix='CORS_ALLOW_ALL_ORIGINS = False\nCORS_ALLOWED_ORIGINS = ["https://app.example.com"]',
     references=("ASVS 3.5.3", "ASVS 3.4.2", "CWE-942"),
 )
 def cors_any(audit: Audit) -> Iterator[Finding]:

@@ -64,7 +64,7 @@ def unguarded(audit: Audit) -> Iterator[Finding]:
     for group in by_path(found):
         classes = names_of(group[0].permissions)
         mixed = " Combine HasAccess with &, not with |." if "OperandHolder" in classes or "|" in classes else ""
-        fix = f"permission_classes = [HasAccess]; {declare_line(group)}"
+        fix = f"permission_classes = [HasAccess]\n{declare_line(group)}"
         yield audit.found(
             endpoint_subject(group), f"is guarded by {_said(group[0].permissions)} alone.{mixed}", fix=fix
         )

@@ -93,7 +93,7 @@ def _row(
 ) -> heat.Row:
     asks, cells = _cells(audit, endpoint, columns, memo)
     unsafe = not is_safe(endpoint) and (endpoint.is_drf or endpoint.method != "*")
-    return heat.Row(endpoint.method, endpoint.path, asks, unsafe, cells)
+    return heat.Row(endpoint.method, endpoint.path, asks, unsafe, cells, is_ours(endpoint))
 
 
 def _cells(

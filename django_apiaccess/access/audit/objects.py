@@ -49,6 +49,7 @@ def models_with_object_grants() -> Counter[Any]:
 def objects_unfiltered(audit: Audit) -> Iterator[Finding]:
     granted = audit.fact(models_with_object_grants)
     found = [each for each in drf_endpoints(audit) if each.declared and not each.public and not each.narrowed]
+    narrowed = {_model(each.cls): each.view for each in drf_endpoints(audit) if each.narrowed}
     for group in by_view(found):
         model = _model(group[0].cls)
         if model is None or _narrows(group[0]):
@@ -58,6 +59,13 @@ def objects_unfiltered(audit: Audit) -> Iterator[Finding]:
                 view_subject(group),
                 f"{_times(granted[model])} on single {model._meta.verbose_name_plural} open nothing here: the view does not look at them",
                 aspect="grants",
+            )
+        elif model in narrowed:
+            yield audit.found(
+                view_subject(group),
+                f"reaches every {model._meta.verbose_name}, where {narrowed[model]} keeps to those that were granted",
+                severity=Severity.LOW,
+                aspect="siblings",
             )
         owners = _owners(model)
         if owners and any("{" in endpoint.path for endpoint in group):

@@ -30,7 +30,7 @@ def _fix(group: list[Endpoint]) -> str:
     line = declare_line(group)
     if line.startswith("@"):
         return line
-    return f"permission_classes = [HasAccess]; {line}  # or access = PUBLIC, to open it on purpose"
+    return f"permission_classes = [HasAccess]\n{line}  # or access = PUBLIC, to open it on purpose"
 
 
 @rule(
@@ -38,7 +38,7 @@ def _fix(group: list[Endpoint]) -> str:
     Severity.HIGH,
     title="Endpoints open to anybody without saying so",
     why="Nothing distinguishes a view that is public on purpose from one that somebody forgot to close. PUBLIC says which it is.",
-    fix="permission_classes = [HasAccess]; access = PUBLIC",
+    fix="permission_classes = [HasAccess]\naccess = PUBLIC",
     references=("ASVS 8.2.1", "ASVS 8.1.1", "API5:2023", "CWE-306"),
 )
 def public_by_accident(audit: Audit) -> Iterator[Finding]:
@@ -65,7 +65,7 @@ def public_by_accident(audit: Audit) -> Iterator[Finding]:
     Severity.CRITICAL,
     title="Anybody may change something",
     why="A method that changes data takes requests without any credential, and nobody declared that.",
-    fix='permission_classes = [HasAccess]; access = {"write": "things:write"}',
+    fix='permission_classes = [HasAccess]\naccess = {"write": "things:write"}',
     references=("ASVS 8.2.1", "API5:2023", "CWE-306"),
 )
 def unsafe_open(audit: Audit) -> Iterator[Finding]:

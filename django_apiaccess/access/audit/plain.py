@@ -10,7 +10,7 @@ from ...audit.run import Audit
 from ..inventory import Endpoint
 from . import source
 from .pages import asks_for_session, is_csrf_exempt, is_generic, is_guarded, names_in, takes_changes
-from .views import all_endpoints, by_path, endpoint_subject, is_written_here
+from .views import all_endpoints, by_path, endpoint_subject, is_written_here, resource_of
 
 
 def own_pages(audit: Audit) -> list[Endpoint]:
@@ -21,6 +21,13 @@ def own_pages(audit: Audit) -> list[Endpoint]:
 def open_pages(audit: Audit) -> list[Endpoint]:
     """Those that nothing seems to guard."""
     return [endpoint for endpoint in audit.fact(own_pages, audit) if not is_guarded(endpoint)]
+
+
+def _guard(group: list[Endpoint], verb: str) -> str:
+    """The decorator that closes a page, filled in for its path."""
+    app, word = group[0].view.partition(".")[0], resource_of(group[0])
+    wanted = f'permission_required("{app}.{verb}_{word.removesuffix("s")}", raise_exception=True)'
+    return f'@method_decorator({wanted}, name="dispatch")' if group[0].cls else f"@{wanted}"
 
 
 def _changes(endpoint: Endpoint, names: set[str]) -> bool:
@@ -68,6 +75,7 @@ def plain_writes(audit: Audit) -> Iterator[Finding]:
         yield audit.found(
             endpoint_subject(group),
             said,
+            fix=_guard(group, "change"),
             severity=Severity.HIGH if exempt else Severity.MEDIUM,
             csrf_exempt=exempt,
         )
@@ -83,7 +91,7 @@ def plain_writes(audit: Audit) -> Iterator[Finding]:
 )
 def plain_reads(audit: Audit) -> Iterator[Finding]:
     for group in audit.fact(open_reading, audit):
-        yield audit.found(endpoint_subject(group), "gives rows of the database to anybody")
+        yield audit.found(endpoint_subject(group), "gives rows of the database to anybody", fix=_guard(group, "view"))
 
 
 @rule(

@@ -48,7 +48,7 @@ def allowed_hosts(audit: Audit) -> Iterator[Finding]:
     Severity.MEDIUM,
     title="Cookies that let people in go over plain HTTP too",
     why="Without Secure the browser sends them with every request in the clear, where whoever is on the way reads them.",
-    fix="SESSION_COOKIE_SECURE = True; CSRF_COOKIE_SECURE = True",
+    fix="SESSION_COOKIE_SECURE = True\nCSRF_COOKIE_SECURE = True",
     references=("ASVS 3.3.1", "RFC 6265 section 4.1.2.5", "CWE-614"),
 )
 def cookie_in_clear(audit: Audit) -> Iterator[Finding]:
@@ -75,7 +75,7 @@ def cookie_in_script(audit: Audit) -> Iterator[Finding]:
     Severity.MEDIUM,
     title="Cookies go along with what other sites make the browser send",
     why="SameSite is the second defence against forged requests (CSRF). Without it the token in the form is the only one.",
-    fix='SESSION_COOKIE_SAMESITE = "Lax"; CSRF_COOKIE_SAMESITE = "Lax"',
+    fix='SESSION_COOKIE_SAMESITE = "Lax"\nCSRF_COOKIE_SAMESITE = "Lax"',
     references=("ASVS 3.3.2", "CWE-1275"),
 )
 def cookie_samesite(audit: Audit) -> Iterator[Finding]:

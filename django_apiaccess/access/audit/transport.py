@@ -33,7 +33,7 @@ def tls_not_required(audit: Audit) -> Iterator[Finding]:
     Severity.LOW,
     title="Pages are served over plain HTTP",
     why="The admin and the log-in pages answer over plain HTTP instead of sending the browser to https.",
-    fix="SECURE_SSL_REDIRECT = True; SECURE_REDIRECT_EXEMPT = [r'^api/', r'^access/']",
+    fix="SECURE_SSL_REDIRECT = True\nSECURE_REDIRECT_EXEMPT = [r'^api/', r'^access/']",
     references=("ASVS 12.2.1", "CWE-319"),
 )
 def ssl_redirect(audit: Audit) -> Iterator[Finding]:
@@ -49,7 +49,7 @@ def ssl_redirect(audit: Audit) -> Iterator[Finding]:
     Severity.MEDIUM,
     title="Browsers are not told to keep to TLS",
     why="Without HSTS for a year a browser's first request may go out in the clear, with its cookies, to whoever is on the way.",
-    fix=f"SECURE_HSTS_SECONDS = {YEAR}; SECURE_HSTS_INCLUDE_SUBDOMAINS = True",
+    fix=f"SECURE_HSTS_SECONDS = {YEAR}\nSECURE_HSTS_INCLUDE_SUBDOMAINS = True",
     references=("ASVS 3.4.1", "RFC 6797", "CWE-523"),
 )
 def hsts(audit: Audit) -> Iterator[Finding]:

@@ -140,8 +140,8 @@ def is_default(endpoint: Endpoint, kind: str, setting: str) -> bool:
 
 def resource_of(endpoint: Endpoint) -> str:
     """A word for scopes of the view, from its path: `orders` for /api/orders/{id}/."""
-    words = [part for part in endpoint.path.split("/") if part and "{" not in part]
-    return next((word.replace("_", "-").lower() for word in reversed(words) if word.isidentifier()), "items")
+    words = [part.replace("-", "_").lower() for part in endpoint.path.split("/") if part and "{" not in part]
+    return next((word for word in reversed(words) if word.isidentifier()), "items")
 
 
 def declare_line(group: list[Endpoint]) -> str:

@@ -6,13 +6,14 @@ Paths are relative to the working copy (the folder with `.git` above the project
 from __future__ import annotations
 
 import ast
+import os
 import sys
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
-from django.conf import settings
+from django.conf import ENVIRONMENT_VARIABLE, settings
 
 from .finding import Subject
 
@@ -84,15 +85,20 @@ def setting(name: str, label: str = "") -> Subject:
 
 def settings_file() -> str:
     """The file of the settings module, relative to the root; empty when there is none below it."""
-    file = _file_of(getattr(settings, "SETTINGS_MODULE", None))
+    file = _file_of(settings_module())
     return relative(file) if file else ""
 
 
+def settings_module() -> str:
+    """The name of the settings module; also while a test overrides some of them."""
+    return str(getattr(settings, "SETTINGS_MODULE", None) or os.environ.get(ENVIRONMENT_VARIABLE) or "")
+
+
 def _assigned(name: str) -> tuple[str, int]:
-    file = _file_of(getattr(settings, "SETTINGS_MODULE", None))
+    file = _file_of(settings_module())
     if not file:
         return "", 0
-    found = _line_of(file, getattr(settings, "SETTINGS_MODULE", ""), name, 0)
+    found = _line_of(file, settings_module(), name, 0)
     return found or (file, 1)
 
 
@@ -130,12 +136,12 @@ def _absolute(node: ast.ImportFrom, module: str) -> str:
     return f"{package}.{node.module}" if node.module else package
 
 
-def _file_of(module: Any) -> str:
-    loaded = sys.modules.get(module) if isinstance(module, str) else None
+def _file_of(module: str) -> str:
+    loaded = sys.modules.get(module)
     if loaded is not None:
         return str(getattr(loaded, "__file__", "") or "")
     try:
-        spec = find_spec(module) if isinstance(module, str) and module else None
+        spec = find_spec(module) if module else None
     except (ImportError, ValueError):
         return ""
     return str(spec.origin) if spec is not None and spec.origin else ""

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Final
 
-
 FORMATS: Final = ("text", "json", "sarif", "html")
 
 

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
 
-from django.conf import settings
 from django.template import Context, Engine
 
 from ...conf import access_settings
+from .. import places
 from ..finding import Finding, Severity
 from ..heat import Row, heat_map
 from ..rules import Rule
 from ..run import Report
+from ..words import plain
 
 PLENTY: Final = 200
 """Subjects of one rule on the page; a page with a hundred thousand is read by nobody."""
@@ -32,6 +33,24 @@ VERDICTS: Final = {
 
 
 @dataclass(frozen=True, slots=True)
+class Item:
+    """A finding as the page shows it."""
+
+    subject: str
+    message: str
+    fix: str
+    place: str
+    rule: str
+
+    @classmethod
+    def of(cls, finding: Finding) -> Item:
+        subject = finding.subject
+        place = f"{subject.path}:{subject.line}" if subject.line else subject.path
+        fix = plain(finding.fix, lines=True)
+        return cls(plain(str(subject)), plain(finding.message), fix, plain(place), finding.rule)
+
+
+@dataclass(frozen=True, slots=True)
 class Group:
     """The findings of one rule and severity."""
 
@@ -42,12 +61,12 @@ class Group:
     findings: list[Finding]
 
     @property
-    def first(self) -> list[Finding]:
-        return self.findings[:FIRST]
+    def first(self) -> list[Item]:
+        return [Item.of(finding) for finding in self.findings[:FIRST]]
 
     @property
-    def rest(self) -> list[Finding]:
-        return self.findings[FIRST:PLENTY]
+    def rest(self) -> list[Item]:
+        return [Item.of(finding) for finding in self.findings[FIRST:PLENTY]]
 
     @property
     def more(self) -> int:
@@ -67,7 +86,9 @@ def write(report: Report, out: Any) -> None:
         "groups": list(_groups(report)),
         "worst": worst.word if worst else "none",
         "verdict": VERDICTS[worst] if worst else "Nothing was found.",
+        "ignored": [(Item.of(each.finding), plain(each.reason), each.until) for each in report.ignored],
         "map": found,
+        "roles": [(plain(role), grants) for role, grants in found.columns] if found else [],
         "paths": list(_paths(row for row in found.rows if not row.own)) if found else [],
         "own_paths": list(_paths(row for row in found.rows if row.own)) if found else [],
         "clean": [rule for rule in report.rules if rule.id not in rules_with_findings],
@@ -79,7 +100,7 @@ def write(report: Report, out: Any) -> None:
 def _project() -> str:
     """What the page is about: where the site is, else the name of its settings."""
     issuer = access_settings.ISSUER
-    return issuer if issuer.startswith("http") else str(getattr(settings, "SETTINGS_MODULE", "")).partition(".")[0]
+    return issuer if issuer.startswith("http") else places.settings_module().partition(".")[0]
 
 
 def _groups(report: Report) -> Iterator[Group]:
@@ -101,4 +122,4 @@ def _areas(report: Report) -> Iterator[tuple[str, list[tuple[str, int]], int]]:
 def _paths(rows_of_map: Iterable[Row]) -> Iterator[tuple[str, list[Row]]]:
     """Rows of the map by path, so that a path stands once."""
     for path, rows in groupby(rows_of_map, key=lambda row: row.path):
-        yield path, list(rows)
+        yield plain(path), [replace(row, asks=plain(row.asks)) for row in rows]

@@ -17,6 +17,7 @@ from .. import places
 from ..finding import Finding, Severity
 from ..rules import Rule
 from ..run import Ignored, Report
+from ..words import plain
 
 SCHEMA: Final = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 LEVELS: Final = {
@@ -37,7 +38,6 @@ SCORES: Final = {
 MOST: Final = 5000
 """Results in a run. GitHub shows 5,000 and refuses a file with more than 25,000 or of more than 10 MB."""
 FALLBACK: Final = "manage.py"
-CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]+")
 
 
 def write(report: Report, out: Any) -> None:
@@ -95,7 +95,7 @@ def _results(report: Report) -> Iterator[dict[str, Any]]:
 
 def _suppression(ignored: Ignored) -> dict[str, Any]:
     until = f" (until {ignored.until})" if ignored.until else ""
-    return {"kind": "external", "status": "accepted", "justification": f"{ignored.reason}{until}"}
+    return {"kind": "external", "status": "accepted", "justification": plain(f"{ignored.reason}{until}")}
 
 
 def _rule(rule: Rule) -> dict[str, Any]:
@@ -132,13 +132,13 @@ def _result(finding: Finding, fallback: str, **more: Any) -> dict[str, Any]:
         "artifactLocation": {"uri": quote(subject.path or fallback), "uriBaseId": "%SRCROOT%"},
         "region": {"startLine": max(1, subject.line)},
     }
-    name = _plain(str(subject)) or subject.kind
-    logical = {"name": name, "fullyQualifiedName": _plain(f"{subject.kind}:{subject.id}"), "kind": "resource"}
-    text = _plain(f"{subject}: {finding.message}")
+    name = plain(str(subject)) or subject.kind
+    logical = {"name": name, "fullyQualifiedName": plain(f"{subject.kind}:{subject.id}"), "kind": "resource"}
+    text, fix = plain(f"{subject}: {finding.message}"), plain(finding.fix, lines=True)
     return {
         "ruleId": finding.rule,
         "level": LEVELS[finding.severity],
-        "message": {"text": f"{text}\nFix: {finding.fix}" if finding.fix else text},
+        "message": {"text": f"{text}\nFix: {fix}" if fix else text},
         "locations": [{"physicalLocation": physical, "logicalLocations": [logical]}],
         "partialFingerprints": {"apiaccess/v1": finding.fingerprint},
         "properties": {
@@ -148,11 +148,6 @@ def _result(finding: Finding, fallback: str, **more: Any) -> dict[str, Any]:
         },
         **more,
     }
-
-
-def _plain(text: str) -> str:
-    """Names come from callers of the API: no control codes, and nothing that turns the direction of text around."""
-    return CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def _version() -> str:

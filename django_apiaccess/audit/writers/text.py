@@ -12,6 +12,7 @@ from rich.text import Text
 from ..finding import Finding, Severity
 from ..rules import Rule
 from ..run import Report
+from ..words import plain
 
 STYLES: Final = {
     Severity.CRITICAL: "bold white on red",
@@ -47,18 +48,18 @@ def write(report: Report, out: Any, *, color: bool | None = None, width: int | N
 
 def _group(console: Console, severity: Severity, name: str, rule: Rule | None, found: list[Finding]) -> None:
     title = rule.title if rule else name
-    head = Text.assemble((f" {severity.word.upper()} ", STYLES[severity]), " ", (_plain(title), "bold"))
+    head = Text.assemble((f" {severity.word.upper()} ", STYLES[severity]), " ", (plain(title), "bold"))
     if rule:
         head.append(f"  {name}", style="dim")
     console.print(head)
     if rule:
         console.print(_indented(rule.why, "dim"))
     for finding in found[:MOST]:
-        subject = (_plain(str(finding.subject)), "bold")
-        console.print(Padding(Text.assemble(("• ", "dim"), subject, f": {_plain(finding.message)}"), (0, 0, 0, 2)))
+        subject = (plain(str(finding.subject)), "bold")
+        console.print(Padding(Text.assemble(("• ", "dim"), subject, f": {plain(finding.message)}"), (0, 0, 0, 2)))
         for line in finding.fix.splitlines():
             # never wrapped: it is there to be pasted
-            console.print(Text(f"      {_plain(line)}", style="green"), soft_wrap=True)
+            console.print(Text(f"      {plain(line)}", style="green"), soft_wrap=True)
     if len(found) > MOST:
         console.print(_indented(f"... and {len(found) - MOST} more", "dim"))
     if rule and rule.references:
@@ -67,14 +68,14 @@ def _group(console: Console, severity: Severity, name: str, rule: Rule | None, f
 
 
 def _indented(text: str, style: str) -> Padding:
-    return Padding(Text(_plain(text), style=style), (0, 0, 0, 2))
+    return Padding(Text(plain(text), style=style), (0, 0, 0, 2))
 
 
 def _verdict(report: Report, console: Console) -> None:
     for each in report.ignored:
         until = f" until {each.until}" if each.until else ""
         said = f"Accepted{until}: {each.finding.rule} on {each.finding.subject} ({each.reason})"
-        console.print(Text(_plain(said), style="dim"))
+        console.print(Text(plain(said), style="dim"))
     if report.known:
         console.print(Text(f"{_findings(len(report.known))} of the baseline are still there.", style="dim"))
     counts = ", ".join(f"{count} {word}" for word, count in report.counts().items() if count) or "nothing"
@@ -83,8 +84,3 @@ def _verdict(report: Report, console: Console) -> None:
 
 def _findings(number: int) -> str:
     return "1 finding" if number == 1 else f"{number} findings"
-
-
-def _plain(text: str) -> str:
-    """Names come from callers of the API: nothing in them reaches the terminal as a control code."""
-    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)

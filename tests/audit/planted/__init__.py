@@ -4,8 +4,8 @@
     def an_endless_key(project):
         project.fixture("make_key")(project.fixture("make_user")("ann"), expires_at=None)
 
-`project` is a clean one (tests/audit/project.py). `finds` is text that the finding's subject, message or fix holds; `severity` its severity, where
-the rule gives several. Every module of this folder is read. `test_planted.py` asks of every registered rule that it is here.
+`project` is a clean one (tests/audit/project.py). `finds` is text that the finding's subject, message or fix holds; `severity` its
+severity, where the rule gives several. Every module of this folder is read. `test_planted.py` asks of every registered rule that it is here.
 """
 
 from __future__ import annotations
@@ -33,7 +33,9 @@ class Plant:
 PLANTS: list[Plant] = []
 
 
-def plant(rule: str, *, finds: str = "", severity: str = "") -> Callable[[Callable[[Any], None]], Callable[[Any], None]]:
+def plant(
+    rule: str, *, finds: str = "", severity: str = ""
+) -> Callable[[Callable[[Any], None]], Callable[[Any], None]]:
     """Register a planted weakness."""
 
     def register(make: Callable[[Any], None]) -> Callable[[Any], None]:

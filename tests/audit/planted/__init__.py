@@ -5,7 +5,7 @@
         project.fixture("make_key")(project.fixture("make_user")("ann"), expires_at=None)
 
 `project` is a clean one (tests/audit/project.py). `finds` is text that the finding's subject, message or fix holds; `severity` its
-severity, where the rule gives several. Every module of this folder is read. `test_planted.py` asks of every registered rule that it is here.
+severity, where the rule gives several. Every module of this folder is read. `test_planted.py` asks that no registered rule is missing.
 """
 
 from __future__ import annotations

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from django.contrib.auth import get_user_model
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -54,5 +53,3 @@ def test_each_rule_alone_is_cheap(project: Project) -> None:
         with CaptureQueriesContext(connection) as captured:
             run([rule])
         assert len(captured) < 40, (rule.id, len(captured))
-
-

@@ -48,7 +48,9 @@ def test_the_map_agrees_with_live_requests(project: Project, make_user: Any, mak
 
 
 def test_what_nothing_guards_stands_out(project: Project) -> None:
-    project.urls(view(permission_classes=[permissions.AllowAny]), export, view(permission_classes=[permissions.IsAdminUser]))
+    project.urls(
+        view(permission_classes=[permissions.AllowAny]), export, view(permission_classes=[permissions.IsAdminUser])
+    )
     found = the_map()
     assert set(cells(found, "POST", "/api/weak0/").values()) == {"unguarded"}
     assert set(cells(found, "*", "/api/weak1/").values()) == {"unguarded"}

@@ -69,6 +69,7 @@ def clean_settings(checkpoints: str) -> dict[str, Any]:
         "SECURE_HSTS_INCLUDE_SUBDOMAINS": True,
         "SESSION_COOKIE_SECURE": True,
         "CSRF_COOKIE_SECURE": True,
+        "MIDDLEWARE": [*django_settings.MIDDLEWARE, "django.middleware.clickjacking.XFrameOptionsMiddleware"],
         "PASSWORD_HASHERS": ["django.contrib.auth.hashers.PBKDF2PasswordHasher"],
         "AUTH_PASSWORD_VALIDATORS": [
             {"NAME": f"{VALIDATION}.MinimumLengthValidator"},

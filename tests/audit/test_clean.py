@@ -61,6 +61,15 @@ def by_itself(request: HttpRequest) -> JsonResponse:
     return JsonResponse(list(Document.objects.values()), safe=False)
 
 
+def by_a_helper(request: HttpRequest) -> JsonResponse:
+    check_token(request)
+    return JsonResponse(list(Document.objects.values()), safe=False)
+
+
+def check_token(request: HttpRequest) -> None:
+    raise PermissionError
+
+
 def page(request: HttpRequest) -> HttpResponse:
     return render(request, "page.html", {"documents": Document.objects.all()})
 
@@ -102,6 +111,7 @@ def unguarded_export(request: HttpRequest) -> JsonResponse:
         changed,
         hook,
         by_itself,
+        by_a_helper,
         page,
         health,
         contact,

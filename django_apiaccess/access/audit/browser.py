@@ -14,6 +14,8 @@ from ...audit.run import Audit
 from ...authn.checks import is_among
 
 CSRF: Final = "django.middleware.csrf.CsrfViewMiddleware"
+SECURITY: Final = "django.middleware.security.SecurityMiddleware"
+FRAMES: Final = "django.middleware.clickjacking.XFrameOptionsMiddleware"
 CORS: Final = "corsheaders.middleware.CorsMiddleware"
 ANY_NAMES: Final = ("CORS_ALLOW_ALL_ORIGINS", "CORS_ORIGIN_ALLOW_ALL")
 WIDE: Final = (".*", r".*$", r"^.*$", r"^https?://.*$", r"https?://.*", r"^https://.*$", r"https://.*", r"^.+$", ".+")
@@ -63,6 +65,33 @@ def csrf_middleware(audit: Audit) -> Iterator[Finding]:
     sessions = any(str(path).endswith(".SessionMiddleware") for path in settings.MIDDLEWARE)
     if sessions and not is_among(CSRF, settings.MIDDLEWARE):
         yield audit.found(places.setting("MIDDLEWARE"), f"lacks {CSRF}, and sessions are on")
+
+
+@rule(
+    "settings.security-headers",
+    Severity.MEDIUM,
+    title="Headers that protect pages in the browser are missing",
+    why="Without these middlewares nothing sends HSTS, whatever is set, and other sites may put pages of this one in a frame.",
+    fix=f'MIDDLEWARE = ["{SECURITY}", ..., "{FRAMES}"]',
+    references=("ASVS 3.4.1", "ASVS 3.4.4", "ASVS 3.4.6", "CWE-693", "CWE-1021"),
+)
+def security_headers(audit: Audit) -> Iterator[Finding]:
+    if not is_among(SECURITY, settings.MIDDLEWARE):
+        said = "lacks SecurityMiddleware: SECURE_SSL_REDIRECT and SECURE_HSTS_SECONDS do nothing"
+        yield audit.found(places.setting("MIDDLEWARE"), said, fix=f'MIDDLEWARE = ["{SECURITY}", ...]', aspect=SECURITY)
+    elif not settings.SECURE_CONTENT_TYPE_NOSNIFF:
+        said = "is off: browsers guess what an answer is, and may run it"
+        fix = "SECURE_CONTENT_TYPE_NOSNIFF = True"
+        yield audit.found(places.setting("SECURE_CONTENT_TYPE_NOSNIFF"), said, fix=fix, severity=Severity.LOW)
+    sessions = any(str(path).endswith(".SessionMiddleware") for path in settings.MIDDLEWARE)
+    if sessions and not is_among(FRAMES, settings.MIDDLEWARE) and not _sends_policy():
+        said = "lacks XFrameOptionsMiddleware: a page of another site may show this one in a frame and steal clicks"
+        yield audit.found(places.setting("MIDDLEWARE"), said, fix=f'MIDDLEWARE = [..., "{FRAMES}"]', aspect=FRAMES)
+
+
+def _sends_policy() -> bool:
+    """Whether a Content-Security-Policy may forbid frames instead."""
+    return any("csp" in str(path).lower() or "contentsecurity" in str(path).lower() for path in settings.MIDDLEWARE)
 
 
 @rule(

@@ -59,7 +59,7 @@ def unguarded(audit: Audit) -> Iterator[Finding]:
     found = [
         endpoint
         for endpoint in drf_endpoints(audit)
-        if not endpoint.guarded and opened.get(endpoint) is not Opening.OPEN and is_written_here(endpoint)
+        if opened.get(endpoint) in {Opening.CLOSED, Opening.UNKNOWN} and is_written_here(endpoint)
     ]
     for group in by_path(found):
         classes = names_of(group[0].permissions)

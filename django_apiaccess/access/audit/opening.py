@@ -23,8 +23,12 @@ class Opening(Enum):
 
 
 def openings(audit: Audit) -> dict[Endpoint, Opening]:
-    """By endpoint that `HasAccess` does not guard. What a project's own class writes meanwhile is taken back."""
-    found = [endpoint for endpoint in drf_endpoints(audit) if not endpoint.guarded and not endpoint.problem]
+    """By endpoint of which nothing declared is asked. What a project's own class writes meanwhile is taken back."""
+    found = [
+        endpoint
+        for endpoint in drf_endpoints(audit)
+        if not (endpoint.guarded or endpoint.problem or endpoint.declared)  # @require_access asks again by itself
+    ]
     if not found:
         return {}
     with transaction.atomic():

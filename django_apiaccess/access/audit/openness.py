@@ -26,8 +26,17 @@ def _of_a_package(audit: Audit, group: list[Endpoint]) -> Finding:
     return audit.found(endpoint_subject(group), message, severity=Severity.LOW, fix=fix)
 
 
-def _fix(group: list[Endpoint]) -> str:
-    line = declare_line(group)
+def open_by_view(audit: Audit) -> dict[str, list[Endpoint]]:
+    """Everything that is open, by view: one declaration mends it all."""
+    found: dict[str, list[Endpoint]] = {}
+    for endpoint, answer in audit.fact(openings, audit).items():
+        if answer is Opening.OPEN:
+            found.setdefault(endpoint.view, []).append(endpoint)
+    return found
+
+
+def _fix(audit: Audit, group: list[Endpoint]) -> str:
+    line = declare_line([*group, *audit.fact(open_by_view, audit)[group[0].view]])
     if line.startswith("@"):
         return line
     return f"permission_classes = [HasAccess]\n{line}  # or access = PUBLIC, to open it on purpose"
@@ -48,7 +57,9 @@ def public_by_accident(audit: Audit) -> Iterator[Finding]:
         elif allows_anybody(group[0]):
             classes = names_of(group[0].permissions)
             yield audit.found(
-                endpoint_subject(group), f"anybody reads it: its permission classes are {classes}", fix=_fix(group)
+                endpoint_subject(group),
+                f"anybody reads it: its permission classes are {classes}",
+                fix=_fix(audit, group),
             )
         else:
             classes = names_of(group[0].permissions)
@@ -56,7 +67,7 @@ def public_by_accident(audit: Audit) -> Iterator[Finding]:
                 endpoint_subject(group),
                 f"anybody reads it: {classes} lets a request without a credential pass, and nothing declares it public",
                 severity=Severity.MEDIUM,
-                fix=_fix(group),
+                fix=_fix(audit, group),
             )
 
 
@@ -79,7 +90,7 @@ def unsafe_open(audit: Audit) -> Iterator[Finding]:
                 endpoint_subject(group),
                 f"takes changes from anybody: its permission classes are {classes}",
                 severity=severity,
-                fix=_fix(group),
+                fix=_fix(audit, group),
             )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import functools
 from pathlib import Path
 from typing import Any, Final
@@ -46,10 +47,14 @@ def takes_changes(endpoint: Endpoint) -> bool:
 
 def names_in(endpoint: Endpoint) -> set[str]:
     """Every name in the view's code, and in what of the project it builds on."""
+    return set().union(*map(source.identifiers, _nodes(endpoint)))
+
+
+def _nodes(endpoint: Endpoint) -> list[ast.AST]:
     nodes = [node_of(endpoint)]
     if endpoint.cls is not None:
         nodes += [node_of(Endpoint("", "", "", cls=base)) for base in endpoint.cls.__mro__[1:] if _is_here(base)]
-    return set().union(*(source.identifiers(node) for node in nodes if node is not None))
+    return [node for node in nodes if node is not None]
 
 
 def _decorators(endpoint: Endpoint) -> list[str]:
@@ -98,7 +103,7 @@ def _by_code(endpoint: Endpoint) -> bool:
         return True
     if any(name and name not in source.NEUTRAL for name in _decorators(endpoint)):
         return True
-    return source.looks_after_itself(names_in(endpoint))
+    return any(map(source.looks_after_itself, _nodes(endpoint)))
 
 
 def is_generic(endpoint: Endpoint, *names: str) -> bool:

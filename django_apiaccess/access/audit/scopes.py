@@ -30,6 +30,8 @@ def held_by_anybody() -> Held:
 )
 def scope_unheld(audit: Audit) -> Iterator[Finding]:
     audit.fact(who_reaches_what, audit)
+    if not Grant.objects.exists():
+        return  # the database of a test run, which says nothing
     held = audit.fact(held_by_anybody)
     asking: dict[str, list[str]] = {}
     for endpoint in drf_endpoints(audit):

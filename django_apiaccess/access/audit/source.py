@@ -17,11 +17,25 @@ NEUTRAL: Final = frozenset(
     }
 )  # fmt: skip
 """Decorators of Django and others that let everybody through."""
-GUARDS: Final = (
-    "auth", "perm", "token", "secret", "signature", "signed", "hmac", "verif", "login", "credential", "forbidden",
-    "api_key", "apikey", "superuser", "is_staff",
+GUARDS: Final = frozenset(
+    {
+        "auth", "authenticate", "authenticated", "authentication", "authorize", "authorized", "authorization", "permission",
+        "permissions", "perm", "perms", "token", "tokens", "secret", "signature", "signatures", "signed", "hmac", "digest",
+        "verify", "verified", "verification", "login", "credential", "credentials", "forbidden", "apikey", "superuser", "staff",
+    }
 )  # fmt: skip
-"""A name with one of these in it says that the code may look after itself."""
+"""A name in lower case with one of these words in it (`check_token`) says that the code may look after itself. `author` has none."""
+CLASSES: Final = (
+    "PermissionDenied",
+    "Forbidden",
+    "Unauthorized",
+    "Signer",
+    "Permission",
+    "Mixin",
+    "Required",
+    "Authentication",
+)
+"""Ends of class names that say so. Else a class is what the view gives away: `Token.objects`, `User.objects`."""
 WRITES: Final = frozenset(
     {
         "save", "delete", "create", "update", "bulk_create", "bulk_update", "get_or_create", "update_or_create", "asave",
@@ -47,9 +61,27 @@ def identifiers(node: ast.AST) -> set[str]:
     return found
 
 
-def looks_after_itself(names: set[str]) -> bool:
-    """Whether any name suggests that the code asks who is calling."""
-    return "user" in names or any(word in name.lower() for name in names for word in GUARDS)
+def looks_after_itself(node: ast.AST) -> bool:
+    """Whether anything suggests that the code asks who is calling."""
+    return _asks_the_user(node) or any(_guards(name) for name in identifiers(node))
+
+
+def _asks_the_user(node: ast.AST) -> bool:
+    """Whether it reads `request.user`, by whatever name the request is called there; `order.user` says nothing."""
+    for part in ast.walk(node):
+        if isinstance(part, ast.Attribute) and part.attr in {"user", "auser"}:
+            owner = part.value
+            name = owner.attr if isinstance(owner, ast.Attribute) else getattr(owner, "id", "")
+            if name.startswith("req"):
+                return True
+    return False
+
+
+def _guards(name: str) -> bool:
+    if name[:1].isupper():
+        return name.endswith(CLASSES)
+    words = name.strip("_").split("_")
+    return "csrf" not in words and (bool(GUARDS & set(words)) or "api_key" in name)
 
 
 def decorators(node: ast.AST) -> Iterator[str]:

@@ -6,7 +6,7 @@ import ast
 import functools
 import inspect
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from django.conf import settings
@@ -150,5 +150,6 @@ def declare_line(group: list[Endpoint]) -> str:
     kinds = dict.fromkeys("read" if is_safe(endpoint) else "write" for endpoint in group)
     if is_function_view(group[0]):
         return f'@require_access("{word}:{next(iter(kinds))}")  # below @api_view'
-    wanted = ", ".join(f'"{kind}": "{word}:{kind}"' for kind in kinds)
-    return f"access = {{{wanted}}}"
+    given = "..., " if isinstance(getattr(group[0].cls, "access", None), Mapping) else ""
+    wanted = ", ".join(f'"{kind}": "{word}:{kind}"' for kind in sorted(kinds))
+    return f"access = {{{given}{wanted}}}"

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.decorators import login_required
+from django.contrib.auth.models import User
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import path
@@ -260,6 +261,25 @@ def by_cursor(request: HttpRequest) -> JsonResponse:
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
         return JsonResponse({"rows": cursor.fetchall()})
+
+
+def people(request: HttpRequest) -> JsonResponse:
+    return JsonResponse(list(User.objects.values()), safe=False)
+
+
+def by_author(request: HttpRequest) -> JsonResponse:
+    author = request.GET["author"]
+    return JsonResponse({"by": [entry.user.username for entry in LogEntry.objects.filter(user__username=author)]})
+
+
+@plant("endpoints.plain-reads", finds="/api/weak0/", severity="medium")
+def the_list_of_people(project: Any) -> None:
+    project.urls(people)
+
+
+@plant("endpoints.plain-reads", finds="/api/weak0/", severity="medium")
+def rows_of_somebody_else(project: Any) -> None:
+    project.urls(by_author)
 
 
 @plant("endpoints.plain-reads", finds="/api/weak0/", severity="medium")

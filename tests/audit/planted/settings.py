@@ -222,3 +222,24 @@ def failures_are_forgotten_at_once(project: Any) -> None:
 @plant("settings.mfa-staff")
 def staff_without_a_second_factor(project: Any) -> None:
     project.access(MFA={"REQUIRED_FOR": ["role:manager"]})
+
+
+@plant("settings.security-headers", severity="medium", finds="SecurityMiddleware")
+def no_security_middleware(project: Any) -> None:
+    _without(project, "SecurityMiddleware")
+
+
+@plant("settings.security-headers", severity="medium", finds="XFrameOptionsMiddleware")
+def pages_in_frames(project: Any) -> None:
+    _without(project, "XFrameOptionsMiddleware")
+
+
+@plant("settings.security-headers", severity="low", finds="NOSNIFF")
+def browsers_guess(project: Any) -> None:
+    project.settings(SECURE_CONTENT_TYPE_NOSNIFF=False)
+
+
+def _without(project: Any, name: str) -> None:
+    from django.conf import settings
+
+    project.settings(MIDDLEWARE=[path for path in settings.MIDDLEWARE if not path.endswith(name)])

@@ -49,8 +49,9 @@ def retention_short(audit: Audit) -> Iterator[Finding]:
 def no_copy(audit: Audit) -> Iterator[Finding]:
     if not sound("EVENTS") or any(_keeps_checkpoints(sink) for sink in sinks()):
         return
-    if logging.getLogger("django_apiaccess.checkpoints").handlers or logging.getLogger("django_apiaccess").handlers:
-        return  # the project sends them somewhere by LOGGING
+    checkpoints = logging.getLogger("django_apiaccess.checkpoints")
+    if checkpoints.hasHandlers() and checkpoints.isEnabledFor(logging.INFO):
+        return  # LOGGING sends them somewhere
     yield audit.found(places.setting(f'{EVENTS}["SINKS"]'), "no sink takes checkpoints, and no handler logs them")
 
 

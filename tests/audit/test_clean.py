@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import logging
 from typing import Any
 
 import pytest
@@ -125,7 +126,6 @@ def unguarded_export(request: HttpRequest) -> JsonResponse:
         LoginView.as_view(),
         path("admin/", admin.site.urls),
     ],
-    ids=str,
 )
 def test_a_django_view_that_is_guarded_or_gives_nothing_away_is_no_finding(route: Any, project: Project) -> None:
     project.urls(route)
@@ -191,7 +191,6 @@ class Everything(generics.ListAPIView[Document]):
         view(access="docs:read", permission_classes=[HasAccess & permissions.IsAdminUser]),
         view(access="docs:read", permission_classes=[permissions.IsAdminUser, HasAccess]),
     ],
-    ids=str,
 )
 def test_a_view_that_declares_and_filters_is_no_finding(route: Any, project: Project) -> None:
     project.urls(route)
@@ -216,3 +215,14 @@ def test_asking_permission_classes_changes_nothing(project: Project) -> None:
     project.urls(view(permission_classes=[Counts]), view(permission_classes=[Fails]))
     assert {finding.rule for finding in found()} == {"endpoints.unguarded"}
     assert not Document.objects.filter(title="counted").exists()
+
+
+def test_checkpoints_that_a_handler_logs_are_a_copy(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    project.access(EVENTS={"SINKS": []})
+    logger = logging.getLogger("django_apiaccess")
+    monkeypatch.setattr(logger, "handlers", [logging.NullHandler()])
+    monkeypatch.setattr(logger, "level", logging.INFO)
+    logger.manager._clear_cache()  # type: ignore[attr-defined]
+    assert found() == []
+    monkeypatch.undo()
+    logger.manager._clear_cache()  # type: ignore[attr-defined]

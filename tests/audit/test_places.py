@@ -43,7 +43,6 @@ def endpoint(project: Project, route: Any) -> Any:
         (endpoints.Export.as_view(), "class Export"),
         (endpoints.for_people, "def for_people"),
     ],
-    ids=str,
 )
 def test_an_endpoint_points_at_the_line_of_its_view(route: Any, line: str, project: Project) -> None:
     file, number = views.place_of(endpoint(project, route))

@@ -32,7 +32,7 @@ from .views import (
     references=("ASVS 8.1.1", "API9:2023", "CWE-862"),
 )
 def undeclared(audit: Audit) -> Iterator[Finding]:
-    found = [endpoint for endpoint in drf_endpoints(audit) if endpoint.guarded and not endpoint.declared]
+    found = [each for each in drf_endpoints(audit) if each.problem or (each.guarded and not each.declared)]
     for group in by_path(found):
         said = next((endpoint.problem for endpoint in group if endpoint.problem), "")
         if said:

@@ -18,6 +18,7 @@ from ...keys.checks import FOR_SHOW, LEAST_DIFFERENT
 MAKE_KEY: Final = "python -c 'from django.core.management.utils import get_random_secret_key as k; print(k())'"
 MAKE_PEPPER: Final = "python -c 'import secrets; print(secrets.token_urlsafe(48))'"
 LEAST_KEY: Final = 32
+LEAST_ROUNDS: Final = 100_000
 STRONG: Final = (
     "Argon2PasswordHasher",
     "ScryptPasswordHasher",
@@ -101,6 +102,10 @@ def password_hasher(audit: Audit) -> Iterator[Finding]:
 
     first = type(get_hashers()[0])
     if any(base.__name__ in STRONG and base.__module__ == "django.contrib.auth.hashers" for base in first.__mro__):
+        rounds = getattr(first, "iterations", LEAST_ROUNDS)
+        if "PBKDF2" in str(first.__mro__) and rounds < LEAST_ROUNDS:
+            said = f"begins with {first.__name__}, of {rounds:,} iterations"
+            yield audit.found(places.setting("PASSWORD_HASHERS"), said, aspect="iterations")
         return
     foreign = not first.__module__.startswith("django.")
     severity = Severity.INFO if foreign else Severity.HIGH

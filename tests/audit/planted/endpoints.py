@@ -55,6 +55,16 @@ def a_declaration_of_a_bad_form(project: Any) -> None:
     project.urls(view(access={"read": 7}))
 
 
+class Unmade(Base):
+    def __init__(self, **kwargs: Any) -> None:
+        raise RuntimeError("needs a request")
+
+
+@plant("endpoints.undeclared", finds="could not be made", severity="medium")
+def a_view_that_cannot_be_looked_at(project: Any) -> None:
+    project.urls(Unmade.as_view())
+
+
 @plant("endpoints.unguarded", finds="IsAdminUser", severity="medium")
 def a_permission_class_that_knows_no_scopes(project: Any) -> None:
     project.urls(view(permission_classes=[permissions.IsAdminUser]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import timedelta
 from typing import Any
 
@@ -21,6 +22,12 @@ def kept_for_a_month(project: Any) -> None:
 @plant("events.no-copy")
 def no_copy_of_checkpoints(project: Any) -> None:
     project.access(EVENTS={"SINKS": []})
+
+
+@plant("events.no-copy")
+def a_logger_that_is_too_quiet(project: Any) -> None:
+    project.access(EVENTS={"SINKS": []})
+    project.fixture("monkeypatch").setattr(logging.getLogger("django_apiaccess"), "handlers", [logging.NullHandler()])
 
 
 @plant("events.seal-key-derived", severity="info")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib.auth.hashers import PBKDF2PasswordHasher
+
 from . import plant
 
 VALIDATION = "django.contrib.auth.password_validation"
@@ -144,6 +146,15 @@ def fast_digests(project: Any) -> None:
             "django.contrib.auth.hashers.PBKDF2PasswordHasher",
         ]
     )
+
+
+class OneRound(PBKDF2PasswordHasher):
+    iterations = 1
+
+
+@plant("settings.password-hasher", severity="high", finds="of 1 iterations")
+def hardly_any_rounds(project: Any) -> None:
+    project.settings(PASSWORD_HASHERS=[f"{__name__}.OneRound"])
 
 
 @plant("settings.password-validators", severity="medium")

@@ -62,8 +62,19 @@ def seed(connection: Any, count: int) -> None:
     copy(connection, Group, ("id", "name"), ((number, f"group{number}") for number in range(1, groups + 1)))
     through = User.groups.through
     copy(connection, through, ("user_id", "group_id"), ((number, number % groups + 1) for number in numbers))
-    keys = ((n, f"key {n}", n, "shop:read", "", "", "", CREATED, FAR, "", 0) for n in numbers)
-    columns = ("id", "name", "principal_id", "scopes", "networks", "origins", "rate", "created_at", "expires_at")
+    keys = ((n, f"key {n}", n, "shop:read", "", "", "", "", CREATED, FAR, "", 0) for n in numbers)
+    columns = (
+        "id",
+        "name",
+        "principal_id",
+        "scopes",
+        "networks",
+        "origins",
+        "rate",
+        "dpop_jkt",
+        "created_at",
+        "expires_at",
+    )
     copy(connection, APIKey, (*columns, "revoked_reason", "use_count"), keys)
     copy(connection, APIKeySecret, ("id", "key_id", "public_id", "digest", "created_at"), secrets())
     columns = ("user_id", "group_id", "role_id", "object_id", "reason", "created_at")

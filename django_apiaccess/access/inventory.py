@@ -46,6 +46,14 @@ class Endpoint:
     name: str = ""
     """Name in the URL conf, with its namespaces."""
     cls: type | None = field(default=None, repr=False, compare=False)
+    callback: Any = field(default=None, repr=False, compare=False)
+    """What the URL conf calls; for DRF's, the function that DRF made."""
+    authenticators: tuple[Any, ...] = field(default=(), repr=False, compare=False)
+    throttles: tuple[Any, ...] = field(default=(), repr=False, compare=False)
+    permissions: tuple[Any, ...] = field(default=(), repr=False, compare=False)
+    """The classes of a DRF view, as it names them or as they are by default."""
+    narrowed: bool = False
+    """Whether `GrantedObjectsFilter` narrows what it works on."""
 
     @property
     def declared(self) -> bool:
@@ -167,24 +175,28 @@ def _foreign(path: str, callback: Any, name: str) -> Iterator[Endpoint]:
             verb for verb in getattr(cls, "http_method_names", ()) if verb not in IMPLICIT and hasattr(cls, verb)
         ]
         for method in allowed or [ANY_METHOD]:
-            yield Endpoint(path, method.upper(), dotted(cls), is_drf=False, name=name)
+            yield Endpoint(path, method.upper(), dotted(cls), is_drf=False, name=name, cls=cls, callback=callback)
         return
+    made = callback
     while isinstance(callback, functools.partial):
         callback = callback.func
     module = getattr(callback, "__module__", None) or type(callback).__module__
     named = getattr(callback, "__qualname__", None) or type(callback).__qualname__
-    yield Endpoint(path, ANY_METHOD, f"{module}.{named}", is_drf=False, name=name)
+    yield Endpoint(path, ANY_METHOD, f"{module}.{named}", is_drf=False, name=name, callback=made)
 
 
 def _endpoint(path: str, made: Any, name: str, method: str, action: str | None) -> Endpoint:
     from ..authentication import AccessAuthentication
+    from ..filters import narrows_objects
     from ..throttling import AccessRateThrottle
 
-    facts: dict[str, Any] = {"name": name, "action": action, "cls": made.cls}
+    facts: dict[str, Any] = {"name": name, "action": action, "cls": made.cls, "callback": made}
     try:
         view: Any = bound_view(made, method)
     except Exception as error:  # noqa: BLE001 - a project's own code, which may ask for a request that is not there
         return Endpoint(path, method, dotted(made.cls), problem=f"the view could not be made: {error!r}", **facts)
+    facts["authenticators"], facts["throttles"] = tuple(view.authentication_classes), tuple(view.throttle_classes)
+    facts["permissions"], facts["narrowed"] = tuple(view.permission_classes), narrows_objects(view)
     facts["takes_credentials"] = _has(view.authentication_classes, AccessAuthentication)
     facts["throttled"] = _has(view.throttle_classes, AccessRateThrottle)
     try:

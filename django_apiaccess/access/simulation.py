@@ -61,7 +61,7 @@ class Simulation:
         offered = [name.upper() for name in view.http_method_names if hasattr(view, name)]
         if verb not in offered:
             raise UnknownName(f"{path!r} takes {', '.join(sorted(offered))}, not {verb}.", field="method")
-        http = _http_request(verb, path, address, origin)
+        http = http_request(verb, path, address, origin)
         http.resolver_match = match
         view.args, view.kwargs = match.args, match.kwargs
         view.headers = {}
@@ -186,7 +186,7 @@ def _of_decision(decision: Decision, requirement: Requirement | None) -> Part:
     return Part(decision.text, decision.allowed, decision.reason, decision.detail, parts=parts, requirement=requirement)
 
 
-def _http_request(method: str, path: str, address: str, origin: str) -> WSGIRequest:
+def http_request(method: str, path: str, address: str, origin: str) -> WSGIRequest:
     environ = {
         "REQUEST_METHOD": method,
         "PATH_INFO": path,

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from ..exceptions import InvalidChange
+from .files import whole
 from .run import Report
 
 
@@ -23,7 +24,7 @@ def read(path: str) -> frozenset[str]:
 
 
 def write(path: str, report: Report) -> int:
-    """Write what the run found, known and new. Returns how many."""
+    """Write what the run found, known and new. Returns how many. Raises `OSError`; the file is then as before."""
     findings = (*report.findings, *report.known)
     rows = [
         {
@@ -34,6 +35,7 @@ def write(path: str, report: Report) -> int:
         }
         for finding in sorted(findings, key=lambda finding: (finding.rule, finding.fingerprint))
     ]
-    text = json.dumps({"version": 1, "findings": rows}, indent=2, ensure_ascii=False)
-    Path(path).write_text(text + "\n", encoding="utf-8")
+    with whole(path) as file:
+        json.dump({"version": 1, "findings": rows}, file, indent=2, ensure_ascii=False)
+        file.write("\n")
     return len(rows)

@@ -13,28 +13,45 @@ from .run import Report
 OPEN: Final = "open"
 """Anybody, without a credential."""
 HELD: Final = "held"
+FACTOR: Final = "factor"
+"""The role opens it, with a second factor."""
 CLOSED: Final = "closed"
+OTHER: Final = "other"
+"""Something else than declared access decides: permission classes of the project, a log-in page, the admin."""
 UNGUARDED: Final = "unguarded"
+"""Nothing decides, and nobody said that this is meant."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One endpoint: method, path, what it asks, whether it changes something, and a word for each role."""
+    """One endpoint: method, path, what it asks, whether it changes something, a word for each role, whether it is this app's own."""
 
     method: str
     path: str
     asks: str
     unsafe: bool
     cells: tuple[str, ...]
+    own: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class HeatMap:
-    """Rows by endpoint, columns by role; `left_out` rows were too many to show."""
+    """Rows by endpoint, columns by role; `left_out` rows and `roles_left_out` columns were too many to show.
+
+    `grants` are those in force of each role; `pages` are the views of packages, as the admin's, that are not in the map.
+    """
 
     roles: tuple[str, ...]
     rows: tuple[Row, ...]
     left_out: int = 0
+    grants: tuple[int, ...] = ()
+    roles_left_out: int = 0
+    pages: int = 0
+
+    @property
+    def columns(self) -> tuple[tuple[str, int], ...]:
+        """Each role with its grants."""
+        return tuple(zip(self.roles, self.grants or (0,) * len(self.roles), strict=True))
 
 
 def heat_map(report: Report) -> HeatMap | None:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 Check = Callable[["Audit"], Iterator[Finding]]
 ID: Final = re.compile(r"[a-z]+\.[a-z0-9]+(-[a-z0-9]+)*")
 OWN: Final = (
+    "django_apiaccess.audit.own",
     "django_apiaccess.access.audit",
     "django_apiaccess.keys.audit",
     "django_apiaccess.roles.audit",

@@ -5,11 +5,13 @@ from __future__ import annotations
 import fnmatch
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Final, TypeVar
 
+from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
 from ..conf import access_settings
@@ -18,7 +20,6 @@ from .rules import Rule, all_rules
 
 Fact = TypeVar("Fact")
 FAILED: Final = "audit.rule-failed"
-IGNORE_OVER: Final = "audit.ignore-over"
 logger: Final = logging.getLogger("django_apiaccess")
 
 
@@ -30,10 +31,10 @@ class Audit:
         self._facts: dict[Any, Any] = {}
         self.rule: Rule | None = None
 
-    def fact(self, make: Callable[[], Fact]) -> Fact:
-        """What `make` returns, made once a run: `audit.fact(all_endpoints)`."""
+    def fact(self, make: Callable[..., Fact], *args: Any) -> Fact:
+        """What `make(*args)` returns, made once a run: `audit.fact(all_endpoints)`. The arguments are always the same (`audit`)."""
         if make not in self._facts:
-            self._facts[make] = make()
+            self._facts[make] = make(*args)
         found: Fact = self._facts[make]
         return found
 
@@ -105,34 +106,41 @@ def run(rules: Iterable[Rule] | None = None, *, baseline: frozenset[str] = froze
 def _findings_of(rule: Rule, audit: Audit) -> list[Finding]:
     audit.rule = rule
     try:
-        return list(rule.check(audit))
+        with _changing_nothing():
+            return list(rule.check(audit))
     except Exception as error:  # one rule must not hide what the others find
         logger.exception("The audit rule %s failed", rule.id)
-        subject = Subject("rule", rule.id)
-        message = f"The rule could not run: {type(error).__name__}. What it looks for was not looked at."
-        return [Finding(FAILED, Severity.MEDIUM, subject, message, "See the traceback in the log.")]
+        message = f"{type(error).__name__}: what it looks for was not looked at"
+        fix = f"manage.py audit_access --only {rule.id}  # and see the traceback in the log"
+        if isinstance(error, DatabaseError) and ("no such table" in str(error) or "does not exist" in str(error)):
+            fix = "manage.py migrate"
+        return [Finding(FAILED, Severity.MEDIUM, Subject("rule", rule.id), message, fix)]
+
+
+@contextmanager
+def _changing_nothing() -> Iterator[None]:
+    """A transaction that is rolled back: also a rule that somebody wrote badly changes nothing. Without a database, nothing."""
+    try:
+        connection.ensure_connection()
+    except DatabaseError:
+        yield
+        return
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(True)
 
 
 def _without_ignored(findings: list[Finding], now: datetime) -> tuple[list[Ignored], list[Finding]]:
-    """Those that the setting AUDIT["IGNORE"] accepts, and the rest; an entry whose time is over accepts nothing and is found itself."""
+    """Those that the setting AUDIT["IGNORE"] accepts, and the rest. An entry whose day has passed accepts nothing (`own.ignore_over`)."""
     ignored: list[Ignored] = []
     rest: list[Finding] = []
-    entries = access_settings.AUDIT_IGNORE
-    over = [entry for entry in entries if entry.until is not None and entry.until < now.date()]
+    entries = [entry for entry in access_settings.AUDIT_IGNORE if entry.until is None or entry.until >= now.date()]
     for finding in findings:
-        entry = next((entry for entry in entries if entry not in over and _matches(entry, finding)), None)
+        entry = next((entry for entry in entries if _matches(entry, finding)), None)
         if entry is None:
             rest.append(finding)
         else:
             ignored.append(Ignored(finding, entry.reason, entry.until))
-    for entry in over:
-        subject = Subject("setting", f"AUDIT.IGNORE:{entry.rule}:{entry.subject}")
-        message = f"Ignoring {entry.rule} ended on {entry.until}: {entry.reason}"
-        rest.append(
-            Finding(
-                IGNORE_OVER, Severity.LOW, subject, message, "Mend what it was for, or give it another date and reason."
-            )
-        )
     return ignored, rest
 
 

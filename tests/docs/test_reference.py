@@ -12,6 +12,7 @@ from django.core.management import load_command_class
 from django.core.management.base import BaseCommand
 
 from django_apiaccess import conf, exceptions
+from django_apiaccess.audit.rules import all_rules
 from django_apiaccess.authn import responses
 from django_apiaccess.core.decision import denied
 from django_apiaccess.core.reasons import Reason
@@ -154,6 +155,17 @@ def test_the_endpoints_page_names_every_endpoint() -> None:
         route = route.replace(r"\.", ".").replace("/?", "/")
         if "format" not in route:
             assert f"access/{route}" in text, route
+
+
+@pytest.mark.django_db
+def test_the_page_of_audit_rules_has_every_rule_as_the_registry_has_it() -> None:
+    described = {code(row[0])[0]: row[1:] for row in rows(REFERENCE / "audit-rules.md") if code(row[0])}
+    real = {
+        rule.id: [rule.severity.word, rule.title, f"{rule.why} {', '.join(rule.references)}"] for rule in all_rules()
+    }
+    missing = [f"| `{name}` | {' | '.join(real[name])} |" for name in real if described.get(name) != real[name]]
+    assert missing == [], "rows to write into audit-rules.md"
+    assert described.keys() == real.keys()
 
 
 DJANGOS_OPTIONS = {

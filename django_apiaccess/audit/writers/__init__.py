@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
-from typing import Any, Final
-
-from ..run import Report
+from typing import Final
 
 FORMATS: Final = ("text", "json", "sarif", "html")
 
 
-def writer(name: str) -> Callable[[Report, Any], None]:
+def writer(name: str) -> Callable[..., None]:
     """The function that writes a report in that format to a file object. Each is imported when it is used."""
-    found: Callable[[Report, Any], None] = import_module(f"{__name__}.{name}").write
+    found: Callable[..., None] = import_module(f"{__name__}.{name}").write
     return found

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
 from ...audit import baseline
+from ...audit.files import whole
 from ...audit.finding import Severity
 from ...audit.rules import all_rules, named
 from ...audit.run import Report, run
@@ -24,6 +24,7 @@ class Command(AccessCommand):
 
     name = "audit_access"
     formats = False
+    requires_system_checks = ()  # a project that does not pass them is audited all the same
     help = (
         "Looks at the live project (endpoints, credentials, roles, people, tokens, settings, dependencies) and says what "
         "is wrong, why, and how to fix it. Changes nothing."
@@ -70,7 +71,7 @@ manage.py audit_access --baseline audit-baseline.json --fail-on medium
         report = run(rules, baseline=known)
         self._write(report, options)
         if options["write_baseline"]:
-            count = baseline.write(options["write_baseline"], report)
+            count = self._write_baseline(report, options["write_baseline"])
             self.note(f"{count} findings written to {options['write_baseline']}.")
         worst = report.worst()
         if limit is not None and worst is not None and worst >= limit:
@@ -81,10 +82,18 @@ manage.py audit_access --baseline audit-baseline.json --fail-on medium
         write = writer(options["format"])
         if options["output"]:
             try:
-                with Path(options["output"]).open("w", encoding="utf-8") as file:
+                with whole(options["output"]) as file:
                     write(report, file)
             except OSError as error:
-                raise CommandError(f"{options['output']} cannot be written: {error}") from None
+                raise CommandError(f"{options['output']} cannot be written: {error.strerror or error}") from None
             self.note(f"Written to {options['output']}.")
+        elif options["format"] == "text" and options["no_color"]:
+            write(report, self.stdout._out, color=False)  # noqa: SLF001 - as below
         else:
             write(report, self.stdout._out)  # noqa: SLF001 - rich asks the stream itself whether it is a terminal
+
+    def _write_baseline(self, report: Report, path: str) -> int:
+        try:
+            return baseline.write(path, report)
+        except OSError as error:
+            raise CommandError(f"{path} cannot be written: {error.strerror or error}") from None

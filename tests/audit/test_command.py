@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
+from django_apiaccess.audit.models import AuditRun
+
 from .project import Project
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -157,3 +159,16 @@ def test_the_example_project_in_production_has_nothing_above_info(tmp_path: Path
     data = json.loads(done.stdout)
     assert [finding for finding in data["findings"] if finding["severity"] != "info"] == []
     assert len(data["rules"]) > 40
+
+
+@pytest.mark.django_db
+def test_a_whole_audit_is_kept_for_the_dashboard_where_one_asks_for_it() -> None:
+    audit()
+    assert not AuditRun.objects.exists()
+    audit("--save", "--format", "json")
+    kept = AuditRun.objects.get()
+    assert kept.by == "command audit_access"
+    assert sum(kept.counts.values()) == len(kept.findings) + kept.left_out
+    with pytest.raises(CommandError, match="leave out --only"):
+        audit("--save", "--only", "settings")
+    assert AuditRun.objects.count() == 1

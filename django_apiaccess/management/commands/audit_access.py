@@ -10,6 +10,7 @@ from django.core.management.base import CommandError, CommandParser
 from ...audit import baseline
 from ...audit.files import whole
 from ...audit.finding import Severity
+from ...audit.keep import keep
 from ...audit.rules import all_rules, named
 from ...audit.run import Report, run
 from ...audit.writers import FORMATS, writer
@@ -36,6 +37,7 @@ manage.py audit_access --format html --output audit.html
 manage.py audit_access --only keys --only endpoints.undeclared --fail-on high
 manage.py audit_access --write-baseline audit-baseline.json
 manage.py audit_access --baseline audit-baseline.json --fail-on medium
+manage.py audit_access --save --output /var/log/audit.txt
 """
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -55,6 +57,11 @@ manage.py audit_access --baseline audit-baseline.json --fail-on medium
             "--baseline", metavar="FILE", help="Findings in this file are known: only others are reported."
         )
         parser.add_argument("--write-baseline", metavar="FILE", help="Write what is found now as the baseline.")
+        parser.add_argument(
+            "--save",
+            action="store_true",
+            help="Keep the outcome for the security dashboard in the admin; not with --only.",
+        )
         parser.add_argument("--list-rules", action="store_true", help="Say what is looked for, and do nothing else.")
 
     def run(self, options: dict[str, Any]) -> None:
@@ -67,9 +74,14 @@ manage.py audit_access --baseline audit-baseline.json --fail-on medium
             rows = [{"id": rule.id, "severity": rule.severity.word, "title": rule.title} for rule in rules]
             self.print_rows(COLUMNS, rows, {**options, "format": "json" if options["format"] == "json" else "table"})
             return
+        if options["save"] and options["only"]:
+            raise CommandError("--save keeps a whole audit: leave out --only.")
         known = baseline.read(options["baseline"]) if options["baseline"] else frozenset()
         report = run(rules, baseline=known)
         self._write(report, options)
+        if options["save"]:
+            keep(report, by=f"command {self.name}")
+            self.note("Kept for the security dashboard.")
         if options["write_baseline"]:
             count = self._write_baseline(report, options["write_baseline"])
             self.note(f"{count} findings written to {options['write_baseline']}.")

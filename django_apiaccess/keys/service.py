@@ -136,10 +136,12 @@ def change(key: APIKey, *, by: Actor, **fields: Any) -> APIKey:
         _check_scopes(key, by)
         bounds.check_issued(key)
         after = described(key)
+        if core_scopes.registry.expand(key.scopes) - core_scopes.registry.expand(was.scopes):
+            key.scopes_since = timezone.now()
     if via is not None and not bounds.does_no_more(key, was):
         bounds.take_over(key, via)
     bump(Generation.CREDENTIALS)
-    key.save(update_fields=[*CHANGEABLE, "issued_via"])
+    key.save(update_fields=[*CHANGEABLE, "issued_via", "scopes_since"])
     changed(Action.KEY_CHANGED, key, by=by, before=before, after=after)
     for issued in bounds.tightened(key):
         issued.save(update_fields=CHANGEABLE)

@@ -43,19 +43,20 @@ class HasAccess(BasePermission):
     def has_permission(self, request: Request, view: APIView) -> bool:
         requirement = self.requirement_for(request, view)
         decision = judge(request, view, requirement)
-        if decision.allowed:
-            _note(request, requirement)
-            return True
-        refuse(request, access_of(request), requirement, decision)
+        if not decision.allowed:
+            refuse(request, access_of(request), requirement, decision)
+        _note(request, requirement)
+        return True
 
     def has_object_permission(self, request: Request, view: APIView, obj: Any) -> bool:
         requirement = self.requirement_for(request, view)
         decision = judge_object(request, requirement, obj)
-        if decision is None or decision.allowed:
-            if decision is not None:
-                _note(request, requirement, obj)
+        if decision is None:
             return True
-        refuse(request, access_of(request), requirement, decision, obj)
+        if not decision.allowed:
+            refuse(request, access_of(request), requirement, decision, obj)
+        _note(request, requirement, obj)
+        return True
 
     def requirement_for(self, request: Request, view: APIView) -> Requirement | None:
         """What the view asks for this request."""
@@ -149,9 +150,10 @@ def refuse(
 def _note(request: Request, requirement: Requirement | None, obj: Any = None) -> None:
     """Let it be recorded which scopes the yes rested on, where the credential is one that is watched."""
     access = request.auth
-    if isinstance(access, Access) and access.uses is not None and requirement is not None:
-        if request.method == request._request.method:  # see `refuse`
-            note(requirement, access if obj is None else access.on(obj))
+    if not isinstance(access, Access) or access.uses is None or requirement is None:
+        return
+    if request.method == request._request.method:  # see `refuse`
+        note(requirement, access if obj is None else access.on(obj))
 
 
 def _write(request: Request, access: Access, decision: Decision, obj: Any = None) -> None:

@@ -10,7 +10,18 @@ from collections.abc import Iterable
 
 from .access import Access
 from .decision import Decision
-from .requirement import And, Authenticated, HasMFA, HasPermission, HasRole, HasScope, Or, Public, Requirement, verdict_on
+from .requirement import (
+    And,
+    Authenticated,
+    HasMFA,
+    HasPermission,
+    HasRole,
+    HasScope,
+    Or,
+    Public,
+    Requirement,
+    verdict_on,
+)
 
 NOTHING: frozenset[str] = frozenset()
 
@@ -31,7 +42,9 @@ def rests_on(requirement: Requirement, access: Access) -> Iterable[str]:
     return _needed(requirement, access, anchor=True, right=False)
 
 
-def _needed(requirement: Requirement, access: Access, *, anchor: bool, right: bool) -> frozenset[str]:
+def _needed(  # noqa: PLR0911 - a line for each kind
+    requirement: Requirement, access: Access, *, anchor: bool, right: bool
+) -> frozenset[str]:
     """`anchor`: the answer must stay anchored; `right`: by a right, not by a part that asks for none."""
     match requirement:
         case HasScope():
@@ -54,7 +67,9 @@ def _needed(requirement: Requirement, access: Access, *, anchor: bool, right: bo
 
 def _of_all(requirement: And, access: Access, *, anchor: bool) -> frozenset[str]:
     parts = [(part, verdict_on(part, access)) for part in requirement.parts]
-    holding = next((part for part, verdict in parts if verdict.anchored and not verdict.neutral), None) if anchor else None
+    holding = (
+        next((part for part, verdict in parts if verdict.anchored and not verdict.neutral), None) if anchor else None
+    )
     return NOTHING.union(
         *(_needed(part, access, anchor=part is holding, right=part is holding) for part, _verdict in parts)
     )

@@ -19,6 +19,18 @@ SECONDS: Final = 86_400
 EPOCH: Final = date(1970, 1, 1).toordinal()
 MOST: Final = 100_000
 """Uses that a process remembers, about 20 MB; beyond it forgets them, and writes once more what it sees again."""
+UPSERT: Final = (
+    " ON CONFLICT (key_id, scope) DO UPDATE SET last_on = excluded.last_on WHERE {table}.last_on < excluded.last_on"
+)
+AT_ONCE: Final = (
+    "INSERT INTO {table} (key_id, scope, first_on, last_on) SELECT seen.key, seen.scope, seen.day, seen.day "  # noqa: S608 - names of our tables
+    "FROM unnest(%s::bigint[], %s::text[], %s::date[]) AS seen(key, scope, day) "
+    "WHERE EXISTS (SELECT 1 FROM {keys} k WHERE k.id = seen.key) ORDER BY seen.key, seen.scope" + UPSERT
+)
+ONE_BY_ONE: Final = (
+    "INSERT INTO {table} (key_id, scope, first_on, last_on) SELECT %s, %s, %s, %s "  # noqa: S608 - names of our tables
+    "WHERE EXISTS (SELECT 1 FROM {keys} WHERE id = %s)" + UPSERT
+)
 Use = tuple[int, str]
 """A key's id and a scope."""
 
@@ -82,33 +94,14 @@ def write(uses: list[tuple[int, str, date]]) -> None:
     connection: Any = connections[using]
     quote = connection.ops.quote_name
     names = {"table": quote(ScopeUse._meta.db_table), "keys": quote(APIKey._meta.db_table)}
-    upsert = (
-        " ON CONFLICT (key_id, scope) DO UPDATE SET last_on = excluded.last_on WHERE {table}.last_on < excluded.last_on"
-    )
     with transaction.atomic(using=using), connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             cursor.execute("SET LOCAL lock_timeout = '500ms'")  # this write gives way, never a change of keys
-            cursor.execute(
-                (
-                    "INSERT INTO {table} (key_id, scope, first_on, last_on) SELECT seen.key, seen.scope, seen.day, seen.day "
-                    "FROM unnest(%s::bigint[], %s::text[], %s::date[]) AS seen(key, scope, day) "
-                    "WHERE EXISTS (SELECT 1 FROM {keys} k WHERE k.id = seen.key) ORDER BY seen.key, seen.scope" + upsert
-                ).format_map(names),
-                [list(column) for column in zip(*uses, strict=True)],
-            )
+            cursor.execute(AT_ONCE.format_map(names), [list(column) for column in zip(*uses, strict=True)])
             return
-        cursor.executemany(
-            (
-                "INSERT INTO {table} (key_id, scope, first_on, last_on) SELECT %s, %s, %s, %s "
-                "WHERE EXISTS (SELECT 1 FROM {keys} WHERE id = %s)" + upsert
-            ).format_map(names),
-            [
-                (key_id, scope, day, day, key_id)
-                for key_id, scope, day in (
-                    (key, name, connection.ops.adapt_datefield_value(at)) for key, name, at in uses
-                )
-            ],
-        )
+        adapt = connection.ops.adapt_datefield_value
+        rows = [(key_id, scope, adapt(day), adapt(day), key_id) for key_id, scope, day in uses]
+        cursor.executemany(ONE_BY_ONE.format_map(names), rows)
 
 
 scope_use: Final = ScopeUseCollector()

@@ -36,7 +36,7 @@ class Ceiling:
         """Those within the ceiling. What the caller looks for among them is not known: all count as used."""
         return {perm for perm in permissions if self.rights.opens(perm) and self._noted(perm, True)}
 
-    def _noted(self, perm: str, allowed: bool) -> bool:  # noqa: FBT001 - an answer that passes through
+    def _noted(self, perm: str, allowed: bool) -> bool:
         if allowed:
             self.rights.note(perm)
         return allowed

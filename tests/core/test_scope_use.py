@@ -40,9 +40,7 @@ class Rights:
 
 def access_with(scopes, roles=ROLES, **fields):
     scopes = frozenset(scopes)
-    return Access(
-        None, CredentialRef("api_key", "1", "k"), scopes, frozenset(roles), rights=Rights(scopes), **fields
-    )
+    return Access(None, CredentialRef("api_key", "1", "k"), scopes, frozenset(roles), rights=Rights(scopes), **fields)
 
 
 class Odd(Requirement):

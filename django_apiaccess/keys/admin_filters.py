@@ -18,6 +18,7 @@ from ..core import scopes as core_scopes
 from ..roles.models import Grant
 from ..roles.policy import Held, Right, active_rights, current_policy
 from .models import APIKey
+from .narrowing import unused_scopes
 
 UNUSED: Final = timedelta(days=90)
 SOON: Final = timedelta(days=14)
@@ -54,10 +55,13 @@ class AttentionFilter(admin.SimpleListFilter):
             ("never", _("never used")),
             ("expiring", _("expires within %d days") % SOON.days),
             ("over", _("over-privileged")),
+            ("unused-scopes", _("has unused scopes")),
             ("legacy", _("imported, not rotated yet")),
         ]
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+    def queryset(  # noqa: PLR0911 - a line for each
+        self, request: HttpRequest, queryset: QuerySet[Any]
+    ) -> QuerySet[Any]:
         keys: Any = queryset
         match self.value():
             case "unused":
@@ -68,6 +72,8 @@ class AttentionFilter(admin.SimpleListFilter):
                 return keys.expiring_within(SOON)  # type: ignore[no-any-return]
             case "over":
                 return queryset.filter(pk__in=list(over_privileged()))
+            case "unused-scopes":
+                return queryset.filter(pk__in=[key.pk for key, _seen in unused_scopes()])
             case "legacy":
                 return keys.usable().legacy()  # type: ignore[no-any-return]
         return queryset

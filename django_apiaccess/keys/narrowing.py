@@ -31,6 +31,7 @@ from .service import described
 
 WINDOW: Final = timedelta(days=90)
 BATCH: Final = 500
+REASON: Final = "narrowed to what it used"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,25 +123,10 @@ def _seen(key: APIKey, used: frozenset[str], window: timedelta) -> Outlook:
 # -- doing it
 
 
-def settle() -> None:
-    """Wait until what every process notes of uses is written. Call it outside a transaction, before `narrow`."""
-    flusher.flush()
-    time.sleep(INTERVAL * 1.25)
-
-
-@transaction.atomic
-def narrow(key: APIKey, *, by: Actor, window: timedelta = WINDOW, goes: Iterable[str] | None = None) -> Outlook:
-    """Take from the key the scopes that were not used within `window`; with `goes` none but these. Felt at the next request.
-
-    What is used is asked anew here: a scope that was used since somebody looked stays. Raises `InvalidChange` for a key that cannot be
-    judged yet, that used nothing or is not active, and `NotHeld` when the actor would vouch for scopes that they do not hold themselves.
-    """
-    bump(Generation.CREDENTIALS)  # also the lock, as in every change of keys
-    read_anew(key)
+def check(key: APIKey, seen: Outlook) -> None:
+    """Raise `InvalidChange` for a key that cannot be judged yet, that used nothing or is not active."""
     if key.status != APIKey.Status.ACTIVE:
         raise InvalidChange(f"This key is {key.status.label}: there is nothing to narrow.")
-    key.refresh_from_db(fields=["scopes_since"])
-    seen = outlook(key, window=window)
     if not seen.ripe:
         raise InvalidChange(
             f"The use of this key's scopes is recorded since {key.scopes_since:%Y-%m-%d}: too short to judge. "
@@ -148,15 +134,37 @@ def narrow(key: APIKey, *, by: Actor, window: timedelta = WINDOW, goes: Iterable
         )
     if not seen.used:
         raise InvalidChange("This key used none of its scopes in that time: revoke it, if nobody needs it.")
+
+
+def settle() -> None:
+    """Wait until what every process notes of uses is written. Call it outside a transaction, before `narrow`."""
+    flusher.flush()
+    time.sleep(INTERVAL * 1.25)
+
+
+@transaction.atomic
+def narrow(
+    key: APIKey, *, by: Actor, window: timedelta = WINDOW, goes: Iterable[str] | None = None, reason: str = ""
+) -> Outlook:
+    """Take from the key the scopes that were not used within `window`; with `goes` none but these. Felt at the next request.
+
+    What is used is asked anew here: a scope that was used since somebody looked stays. Raises `InvalidChange` for a key that cannot be
+    judged yet, that used nothing or is not active, and `NotHeld` when the actor would vouch for scopes that they do not hold themselves.
+    """
+    bump(Generation.CREDENTIALS)  # also the lock, as in every change of keys
+    read_anew(key)
+    key.refresh_from_db(fields=["scopes_since"])
+    seen = outlook(key, window=window)
+    check(key, seen)
     if goes is not None:
         registry = core_scopes.registry
         seen = _seen(key, seen.used | (registry.expand(key.scopes) - frozenset(goes)), window)
-    if seen.stays != key.scopes:
-        _store(key, seen.stays, by)
+    if seen.goes:
+        _store(key, seen.stays, by, reason.strip() or REASON)
     return seen
 
 
-def _store(key: APIKey, scopes: frozenset[str], by: Actor) -> None:
+def _store(key: APIKey, scopes: frozenset[str], by: Actor, reason: str) -> None:
     access = delegation.access_of(by)
     if access is not None:
         beyond = core_scopes.registry.expand(scopes) - access.scopes - access.object_scopes
@@ -166,7 +174,6 @@ def _store(key: APIKey, scopes: frozenset[str], by: Actor) -> None:
     before = described(key)
     key.scopes = scopes
     key.save(update_fields=["scopes"])
-    reason = "narrowed to what it used"
     changed(Action.KEY_CHANGED, key, by=by, reason=reason, before=before, after=described(key))
     for issued in bounds.tightened(key):
         issued.save(update_fields=CHANGEABLE)

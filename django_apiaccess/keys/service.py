@@ -36,6 +36,7 @@ __all__ = [
     "Default",
     "Issued",
     "change",
+    "change_many",
     "change_service_account",
     "create_service_account",
     "described",
@@ -153,6 +154,13 @@ def change(key: APIKey, *, by: Actor, **fields: Any) -> APIKey:
             after=described(issued),
         )
     return key
+
+
+@transaction.atomic
+def change_many(keys: APIKeyQuerySet, *, by: Actor, **fields: Any) -> list[APIKey]:
+    """The same change of several keys, of all or of none."""
+    lock(Generation.CREDENTIALS)
+    return [change(key, by=by, **fields) for key in keys.select_related("principal").order_by("pk")]
 
 
 def _assign(key: APIKey, fields: dict[str, Any]) -> None:

@@ -9,15 +9,15 @@ from django.utils import timezone
 
 from django_apiaccess.audit import many
 from django_apiaccess.audit.finding import Severity
+from django_apiaccess.core import digests
+from django_apiaccess.core.access import CredentialRef
+from django_apiaccess.core.reasons import Reason
 from django_apiaccess.events.record import refused
 from django_apiaccess.events.source import Actor
 from django_apiaccess.events.tags import Action
 from django_apiaccess.keys import service
 from django_apiaccess.keys.models import APIKey, ServiceAccount
 from django_apiaccess.models import Event
-from django_apiaccess.core import digests
-from django_apiaccess.core.access import CredentialRef
-from django_apiaccess.core.reasons import Reason
 from tests.planting import (
     BY,
     DAY,
@@ -178,7 +178,14 @@ def test_a_planted_weakness_is_found_and_nothing_else_by_the_same_rule(rule, wor
     assert all(finding.fix and finding.message for finding in found)
 
 
-@pytest.mark.parametrize("rule", [rule for rule in PLANTED if rule not in {"keys.owner-inactive", "accounts.with-password", "accounts.without-owner"}])
+@pytest.mark.parametrize(
+    "rule",
+    [
+        rule
+        for rule in PLANTED
+        if rule not in {"keys.owner-inactive", "accounts.with-password", "accounts.without-owner"}
+    ],
+)
 def test_a_revoked_key_is_nobodys_concern(rule, world, settings):
     expected = PLANTED[rule](world, settings)
     APIKey.objects.filter(pk=expected).update(revoked_at=timezone.now())

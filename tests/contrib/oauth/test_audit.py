@@ -184,7 +184,7 @@ def test_the_fix_of_an_unused_client_ends_it(world, settings):
 
     unused(world, settings)
     [finding] = audited("oauth.unused-client")
-    exec(shlex.split(finding.fix, comments=True)[-1], {})  # noqa: S102 - what somebody would paste
+    exec(shlex.split(finding.fix, comments=True)[-1], {})
     assert not OAuthClient.objects.get(pk=world.web.pk).is_active
 
 
@@ -193,7 +193,7 @@ def test_the_fix_of_a_public_client_takes_the_odd_grant(world, settings):
 
     public_by_itself(world, settings)
     [finding] = audited("oauth.public-without-proof")
-    exec(shlex.split(finding.fix, comments=True)[-1], {})  # noqa: S102 - what somebody would paste
+    exec(shlex.split(finding.fix, comments=True)[-1], {})
     assert OAuthClient.objects.get(pk=world.web.pk).grant_types == "authorization_code"
 
 

@@ -30,7 +30,7 @@ from .models import APIKey, ScopeUse
 from .service import described
 
 WINDOW: Final = timedelta(days=90)
-BATCH: Final = 500
+BATCH: Final = 2000
 REASON: Final = "narrowed to what it used"
 
 

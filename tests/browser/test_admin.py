@@ -145,6 +145,7 @@ def test_unused_scopes_are_taken_away_by_two_clicks(page, live_server, make_user
     page.goto(f"{live_server.url}{url('apikey', 'change', issued.key.pk)}")
     assert fits(page)
     page.click("text=Narrow the key to what it used")
+    page.wait_for_url(f"{live_server.url}{url('apikey', 'narrow', issued.key.pk)}")
     assert page.locator("li", has_text="Goes:").locator("code").all_inner_texts() == ["docs:write", "reports:read"]
     assert page.locator("li", has_text="Stays:").locator("code").all_inner_texts() == ["docs:read"]
     assert fits(page)

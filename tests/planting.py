@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -13,6 +14,7 @@ from django.utils import timezone
 from django_apiaccess.audit.finding import Finding
 from django_apiaccess.audit.rules import named
 from django_apiaccess.audit.run import FAILED, run
+from django_apiaccess.core import scopes as core_scopes
 from django_apiaccess.events.source import Actor
 from django_apiaccess.keys import service as keys
 from django_apiaccess.keys.models import APIKey
@@ -89,6 +91,19 @@ def clean_world() -> Any:
     return SimpleNamespace(
         reader=reader, editor=editor, boss=boss, ann=ann, bob=bob, account=account, job=job, young=young
     )
+
+
+@contextmanager
+def many_scopes() -> Iterator[list[str]]:
+    """Meanwhile the project declares so many scopes that having all of them is much."""
+    made = [f"shelves:do{number}" for number in range(4)]
+    for name in made:
+        core_scopes.registry.declare(name, "Do something")
+    try:
+        yield ["docs:write", "docs:delete", "reports:read", *made]
+    finally:
+        for name in made:
+            core_scopes.registry.forget(name)
 
 
 def audited(*ids: str) -> list[Finding]:

@@ -11,7 +11,7 @@ from django.core.exceptions import FieldDoesNotExist
 from django.db.models import Exists, OuterRef, Q
 
 from ..audit.finding import Finding, Severity, Subject
-from ..audit.many import each, page_of, word
+from ..audit.many import each, page_of, shell
 from ..audit.rules import rule
 from ..audit.run import Audit
 from ..keys.models import APIKey
@@ -60,7 +60,7 @@ def stale(audit: Audit) -> Iterator[Finding]:
             "superuser" if getattr(user, "is_superuser", False) else "staff" if getattr(user, "is_staff", False) else ""
         )
         message = f"{last}, and {'is ' + kind if kind else 'holds grants'}"
-        return audit.found(subject, message, fix=f"manage.py shell -c {word(code)}")
+        return audit.found(subject, message, fix=shell(code))
 
     yield from each(audit, found, "user", finding)
 

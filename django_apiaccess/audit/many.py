@@ -53,6 +53,12 @@ def word(text: Any) -> str:
     return shlex.quote(str(text))
 
 
+def shell(code: str) -> str:
+    """The line that runs some Python in the project: in double quotes where the code has nothing that a shell would read in them."""
+    quoted = shlex.quote(code) if set('"$`\\!') & set(code) else f'"{code}"'
+    return f"manage.py shell -c {quoted}"
+
+
 def some(names: Iterable[Any], most: int = 5) -> str:
     """`a, b, c and 7 more`."""
     listed = [str(name) for name in names]

@@ -12,6 +12,7 @@ from ..audit.finding import Finding, Severity, Subject
 from ..audit.many import MOST, each, page_of
 from ..audit.rules import rule
 from ..audit.run import Audit
+from ..conf import access_settings
 from . import overview
 from .models import RecoveryCode
 
@@ -30,10 +31,14 @@ def person(user: Any) -> Subject:
     references=("ASVS 6.3.4", "NIST SP 800-53 IA-2(1)", "CWE-308"),
 )
 def staff_without_mfa(audit: Audit) -> Iterator[Finding]:
+    required = access_settings.MFA["REQUIRED_FOR"]
+    demanded = not callable(required) and bool({"staff", "everyone"} & set(required))
+    fix = "manage.py list_mfa --without --staff  # and ask them to add one on their security page" if demanded else ""
+
     def finding(user: Any) -> Finding:
         kind = "a superuser" if getattr(user, "is_superuser", False) else "staff"
         severity = Severity.HIGH if user.has_usable_password() else Severity.LOW
-        return audit.found(person(user), f"is {kind} and has no second factor", severity=severity)
+        return audit.found(person(user), f"is {kind} and has no second factor", severity=severity, fix=fix)
 
     without = overview.people().filter(overview.staff()).exclude(overview.with_factor())
     yield from each(audit, without, "user", finding)

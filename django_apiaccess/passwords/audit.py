@@ -12,7 +12,7 @@ from django.contrib.auth import get_user_model
 from django.db.models import Case, CharField, Q, Value, When
 
 from ..audit.finding import Finding, Severity, Subject
-from ..audit.many import MOST, page_of, some, word
+from ..audit.many import MOST, each, page_of, shell, some, word
 from ..audit.rules import rule
 from ..audit.run import Audit
 from ..conf import access_settings
@@ -105,7 +105,7 @@ def default_name(audit: Audit) -> Iterator[Finding]:
             "from django.contrib.auth import get_user_model; "
             f"get_user_model().objects.filter(pk={user.pk!r}).update({model.USERNAME_FIELD}='...')"
         )
-        fix = f"manage.py shell -c {word(code)}"
+        fix = shell(code)
         guessable = user.has_usable_password() and any(
             check_password(guess, user.password) for guess in dict.fromkeys((user.get_username(), name))
         )
@@ -126,7 +126,6 @@ def default_name(audit: Audit) -> Iterator[Finding]:
     references=("ASVS 6.3.7", "CWE-778"),
 )
 def no_email(audit: Audit) -> Iterator[Finding]:
-    from ..audit.many import each
 
     model: Any = get_user_model()
     if access_settings.NOTIFIER != "django_apiaccess.notifications.send_email" or not hasattr(
@@ -140,7 +139,7 @@ def no_email(audit: Audit) -> Iterator[Finding]:
     def finding(user: Any) -> Finding:
         subject = Subject("user", str(user.pk), str(user.get_username()), page_of(model, user.pk))
         code = f"from django.contrib.auth import get_user_model; get_user_model().objects.filter(pk={user.pk!r}).update({column}='...')"
-        return audit.found(subject, "has no e-mail address", fix=f"manage.py shell -c {word(code)}")
+        return audit.found(subject, "has no e-mail address", fix=shell(code))
 
     empty = Q(**{column: ""}) | Q(**{f"{column}__isnull": True})
     yield from each(audit, overview.people().filter(overview.staff()).filter(empty), "user", finding)

@@ -131,10 +131,9 @@ def test_every_page_fits_its_window_and_names_its_fields(page, live_server, make
 
 def test_unused_scopes_are_taken_away_by_two_clicks(page, live_server, make_user, client_of):
     """The button on the key's page, then the one below what goes and what stays."""
-    from tests.planting import aged, used
-
     from django_apiaccess.events.source import Actor
     from django_apiaccess.keys import service
+    from tests.planting import aged, used
 
     ann = make_user("ann", "docs:read", "docs:write", "reports:read")
     issued = service.issue(

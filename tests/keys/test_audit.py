@@ -28,6 +28,7 @@ from tests.planting import (
     changed,
     clean_world,
     key_of,
+    many_scopes,
     person,
     subjects,
     used,
@@ -100,6 +101,10 @@ def wider_than_issuer(world, settings):
     return str(changed(world.young, issued_via=world.job).pk)
 
 
+def beyond_principal(world, settings):
+    return str(changed(world.young, scopes=["docs:read", "reports:read"]).pk)
+
+
 def over_privileged(world, settings):
     key = aged(world.young, 100)
     used(key, "docs:read")
@@ -155,6 +160,7 @@ PLANTED: dict[str, Plant] = {
     "keys.wide-anywhere": wide_anywhere,
     "keys.superuser": of_superuser,
     "keys.wider-than-issuer": wider_than_issuer,
+    "keys.beyond-principal": beyond_principal,
     "keys.over-privileged": over_privileged,
     "keys.owner-inactive": owner_inactive,
     "keys.maker-inactive": maker_inactive,
@@ -229,8 +235,16 @@ class TestWhatIsNotFound:
 
 
 def test_every_declared_scope_by_name_is_as_wide_as_a_wildcard(world):
+    with many_scopes() as all_of_them:
+        changed(world.young, scopes=all_of_them)
+        assert subjects("keys.wide-anywhere") == {str(world.young.pk)}
+        changed(world.young, scopes=all_of_them[1:])
+        assert subjects("keys.wide-anywhere") == set()
+
+
+def test_in_a_project_with_few_scopes_somebody_has_all_of_them(world):
     changed(world.young, scopes=["docs:write", "docs:delete", "reports:read"])
-    assert subjects("keys.wide-anywhere") == {str(world.young.pk)}
+    assert subjects("keys.wide-anywhere") == set()
 
 
 def test_credentials_in_the_clear_whose_owner_nobody_looked_up_are_told_by_the_setting(world, settings):

@@ -134,6 +134,14 @@ class TestChanging:
         changed(key, revoked_at=timezone.now())
         assert "revoked" in refused("change_api_keys", key.pk, "--rate", "5/min")
 
+    def test_what_the_principal_does_not_hold_goes_by_the_line_of_the_audit(self, run, db):
+        world = clean_world()
+        changed(world.young, scopes=["docs:write", "reports:read"])
+        [finding] = audited("keys.beyond-principal")
+        run(*finding.fix.split()[1:])
+        assert audited("keys.beyond-principal") == []
+        assert has(world.young) == {"docs:write"}
+
     @pytest.mark.parametrize("rule", ["keys.never-expires", "keys.wide-anywhere"])
     def test_the_line_of_the_audit_ends_the_finding(self, run, db, rule):
         world = clean_world()

@@ -192,6 +192,15 @@ def test_two_factors_need_no_recovery_code(world):
     assert subjects("people.no-recovery-codes") == set()
 
 
+@pytest.mark.parametrize("policy", [["staff"], ["everyone"], [], ["role:editor"]])
+def test_the_fix_depends_on_whether_the_project_asks_for_factors(world, settings, policy):
+    settings.API_ACCESS = {**settings.API_ACCESS, "MFA": {"REQUIRED_FOR": policy}}
+    without_mfa(world, settings)
+    [finding] = audited("people.staff-without-mfa")
+    demanded = policy in (["staff"], ["everyone"])
+    assert finding.fix.startswith("manage.py list_mfa" if demanded else "API_ACCESS")
+
+
 def test_a_factor_that_is_not_confirmed_is_none(world):
     TOTPFactor.objects.filter(user=world.boss).update(confirmed=False)
     assert subjects("people.staff-without-mfa") == {str(world.boss.pk)}

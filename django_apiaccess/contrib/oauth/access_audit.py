@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from django.db.models import Q
 
 from ...audit.finding import Finding, Severity, Subject
-from ...audit.many import capped, each, page_of, some, word
+from ...audit.many import capped, each, page_of, shell, some, word
 from ...audit.rules import rule
 from ...audit.run import Audit
 from ...events.models import Event
@@ -39,7 +39,7 @@ def off(client: OAuthClient, reason: str) -> str:
         "from django_apiaccess.contrib.oauth import clients; from django_apiaccess.events.source import Actor; "
         f"clients.change(clients.named({client.client_id!r}), by=Actor.command('shell'), is_active=False)"
     )
-    return f"manage.py shell -c {word(code)}  # {reason}"
+    return f"{shell(code)}  # {reason}"
 
 
 def _grants(client: OAuthClient) -> set[str]:
@@ -97,7 +97,7 @@ def public_without_proof(audit: Audit) -> Iterator[Finding]:
                     "from django_apiaccess.contrib.oauth import clients; from django_apiaccess.events.source import Actor; "
                     f"clients.change(clients.named({client.client_id!r}), by=Actor.command('shell'), grant_types={kept!r})"
                 )
-                fix = f"manage.py shell -c {word(code)}"
+                fix = shell(code)
                 yield audit.found(client_subject(client), f"is public and has {some(odd)}", fix=fix)
 
     yield from capped(audit, findings(), "oauth_client")

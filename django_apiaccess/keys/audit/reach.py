@@ -15,6 +15,7 @@ from ...audit.rules import rule
 from ...audit.run import Audit
 from ...core import scopes as core_scopes
 from ...roles.audit.facts import gives_everything
+from ..breadth import beyond_principals
 from ..models import APIKey
 from .subjects import key_subject, usable
 
@@ -73,6 +74,36 @@ def of_superusers(audit: Audit) -> Iterator[Finding]:
 
     found = usable(audit.now).filter(principal__is_superuser=True, principal__is_active=True)
     yield from each(audit, found, "api_key", finding)
+
+
+@rule(
+    "keys.beyond-principal",
+    Severity.LOW,
+    title="API keys with scopes that their principal does not hold",
+    why="They open nothing with them now, and come alive with the next role that somebody gives the person for another reason.",
+    fix="manage.py change_api_keys KEY_ID --scope SCOPE",
+    references=("ASVS 13.2.2", "ASVS 8.2.1", "CWE-272"),
+)
+def beyond_principal(audit: Audit) -> Iterator[Finding]:
+    active = APIKey.objects.usable(audit.now).filter(principal__is_active=True).exclude(scopes="")
+    found = dict(sorted(beyond_principals(active), reverse=True))
+
+    def findings() -> Iterator[Finding]:
+        ids = list(found)
+        for start in range(0, len(ids), CHUNK):
+            for key in usable(audit.now).filter(pk__in=ids[start : start + CHUNK]).order_by("-pk"):
+                stays = core_scopes.registry.expand(key.scopes) - found[key.pk]
+                kept = " ".join(f"--scope {name}" for name in sorted(core_scopes.registry.reduce(stays)))
+                fix = (
+                    f"manage.py change_api_keys {key.pk} {kept}"
+                    if kept
+                    else f'manage.py revoke_api_keys {key.pk} --reason "Opens nothing"'
+                )
+                yield audit.found(
+                    key_subject(key), f"its principal does not hold {some(sorted(found[key.pk]))}", fix=fix
+                )
+
+    yield from capped(audit, findings(), "api_key")
 
 
 @rule(

@@ -62,8 +62,8 @@ manage.py narrow_api_keys --all --window 180d
         rows = []
         ids = list(keys.order_by("pk").values_list("pk", flat=True))
         for start in range(0, len(ids), narrowing.BATCH):
-            batch = APIKey.objects.filter(pk__in=ids[start : start + narrowing.BATCH]).select_related("principal")
-            batch = list(batch.order_by("pk"))
+            some = APIKey.objects.filter(pk__in=ids[start : start + narrowing.BATCH]).select_related("principal")
+            batch = list(some.order_by("pk"))
             seen = narrowing.outlooks(batch, window=window)
             rows += [self._row(key, seen[key.pk], window, options) for key in batch]
         if not options["key_id"]:

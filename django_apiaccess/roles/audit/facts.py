@@ -11,8 +11,8 @@ from ...core import scopes as core_scopes
 from ..models import Role, Scope
 from ..policy import Policy, compile_policy
 
-FEW: Final = 3
-"""A project that declares no more scopes has no role with too many."""
+FEW: Final = 5
+"""A project that declares no more scopes has no role with too many: somebody runs the whole shop."""
 OURS: Final = frozenset({"tokens:introspect"})
 """Scopes of this app, which a project's widest role need not give."""
 GIVING: Final = frozenset(

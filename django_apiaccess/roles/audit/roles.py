@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from ...audit.finding import Finding, Severity
-from ...audit.many import some, word
+from ...audit.many import capped, page_of, shell, some, word
 from ...audit.rules import rule
 from ...audit.run import Audit
 from ...core import scopes as core_scopes
@@ -21,7 +21,7 @@ def delete_line(name: str) -> str:
         "from django_apiaccess.roles.service import delete_role; "
         f"delete_role(Role.objects.get(name={name!r}), by=Actor.command('shell'), reason='Nobody holds it')"
     )
-    return f"manage.py shell -c {word(code)}"
+    return shell(code)
 
 
 @rule(
@@ -187,7 +187,6 @@ def separation_conflict(audit: Audit) -> Iterator[Finding]:
     from django.contrib.auth import get_user_model
 
     from ...audit.finding import Subject
-    from ...audit.many import capped, page_of
     from ..separation import violations
 
     model = get_user_model()

@@ -45,7 +45,7 @@ class HasAccess(BasePermission):
         decision = judge(request, view, requirement)
         if not decision.allowed:
             refuse(request, access_of(request), requirement, decision)
-        _note(request, requirement)
+        _note(request, requirement, decision)
         return True
 
     def has_object_permission(self, request: Request, view: APIView, obj: Any) -> bool:
@@ -55,7 +55,7 @@ class HasAccess(BasePermission):
             return True
         if not decision.allowed:
             refuse(request, access_of(request), requirement, decision, obj)
-        _note(request, requirement, obj)
+        _note(request, requirement, decision, obj)
         return True
 
     def requirement_for(self, request: Request, view: APIView) -> Requirement | None:
@@ -147,13 +147,13 @@ def refuse(
     raise_answer(answer, request)
 
 
-def _note(request: Request, requirement: Requirement | None, obj: Any = None) -> None:
+def _note(request: Request, requirement: Requirement | None, decision: Decision, obj: Any = None) -> None:
     """Let it be recorded which scopes the yes rested on, where the credential is one that is watched."""
     access = request.auth
     if not isinstance(access, Access) or access.uses is None or requirement is None:
         return
     if request.method == request._request.method:  # see `refuse`
-        note(requirement, access if obj is None else access.on(obj))
+        note(requirement, access if obj is None else access.on(obj), decision)
 
 
 def _write(request: Request, access: Access, decision: Decision, obj: Any = None) -> None:
@@ -293,4 +293,4 @@ def _ask(request: Request, requirement: Requirement) -> None:
     decision = judge(request, (request.parser_context or {}).get("view"), requirement)
     if not decision.allowed:
         refuse(request, access_of(request), requirement, decision)
-    _note(request, requirement)
+    _note(request, requirement, decision)

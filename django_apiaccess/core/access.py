@@ -84,7 +84,7 @@ class Access:
         wanted = requirement_from(requirement)
         decision = decide(wanted, self)
         if decision.allowed and self.uses is not None:
-            note(wanted, self)
+            note(wanted, self, decision)
         return decision
 
     def has(self, requirement: Requirement | str) -> bool:

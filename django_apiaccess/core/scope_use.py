@@ -26,24 +26,38 @@ from .requirement import (
 NOTHING: frozenset[str] = frozenset()
 
 
-def note(requirement: Requirement, access: Access) -> None:
-    """Tell whoever records it that `access` was let in by `requirement`. Nothing happens for credentials that nobody records."""
+def note(requirement: Requirement, access: Access, decision: Decision | None = None) -> None:
+    """Tell whoever records it that `access` was let in by `requirement`. Nothing happens for credentials that nobody records.
+
+    `decision` is the one that was made, where it is at hand.
+    """
     if access.uses is not None:
-        for name in rests_on(requirement, access):
+        for name in rests_on(requirement, access, decision):
             access.uses(name)
 
 
-def rests_on(requirement: Requirement, access: Access) -> Iterable[str]:
+def rests_on(requirement: Requirement, access: Access, decision: Decision | None = None) -> Iterable[str]:
     """The scopes of `access` that the yes to `requirement` needs: with these alone the answer is yes again."""
     if type(requirement) is HasScope:
         return (requirement.name,)
-    if not verdict_on(requirement, access).allowed:
+    if decision is None or not _shows_why(requirement, decision):
+        decision = verdict_on(requirement, access)
+    if not decision.allowed:
         access = access.somewhere()
-    return _needed(requirement, access, anchor=True, right=False)
+        decision = verdict_on(requirement, access)
+    return _needed(requirement, access, decision, anchor=True, right=False)
+
+
+def _shows_why(requirement: Requirement, decision: Decision) -> bool:
+    """Whether the parts of a yes say it too. Where it was given for single objects only they do not."""
+    parts = decision.parts
+    if not isinstance(requirement, And | Or) or len(parts) != len(requirement.parts):
+        return False
+    return all(part.allowed for part in parts) if isinstance(requirement, And) else any(part.allowed for part in parts)
 
 
 def _needed(  # noqa: PLR0911 - a line for each kind
-    requirement: Requirement, access: Access, *, anchor: bool, right: bool
+    requirement: Requirement, access: Access, verdict: Decision, *, anchor: bool, right: bool
 ) -> frozenset[str]:
     """`anchor`: the answer must stay anchored; `right`: by a right, not by a part that asks for none."""
     match requirement:
@@ -58,25 +72,23 @@ def _needed(  # noqa: PLR0911 - a line for each kind
                 return NOTHING
             return access.rights.scopes_covering(requirement.name, access.scopes)
         case And():
-            return _of_all(requirement, access, anchor=anchor)
+            return _of_all(requirement, access, verdict, anchor=anchor)
         case Or():
-            part = _way_in(requirement, access, anchor=anchor, right=right)
-            return NOTHING if part is None else _needed(part, access, anchor=anchor, right=right)
+            for part, said in zip(requirement.parts, verdict.parts, strict=True):
+                if said.allowed and (said.anchored or not anchor) and not (right and said.neutral):
+                    return _needed(part, access, said, anchor=anchor, right=right)
+            return NOTHING
     return access.scopes | access.object_scopes
 
 
-def _of_all(requirement: And, access: Access, *, anchor: bool) -> frozenset[str]:
-    parts = [(part, verdict_on(part, access)) for part in requirement.parts]
-    holding = (
-        next((part for part, verdict in parts if verdict.anchored and not verdict.neutral), None) if anchor else None
-    )
+def _of_all(requirement: And, access: Access, verdict: Decision, *, anchor: bool) -> frozenset[str]:
+    said = verdict.parts
+    holding = next((place for place, part in enumerate(said) if part.anchored and not part.neutral), None)
+    if not anchor:
+        holding = None
     return NOTHING.union(
-        *(_needed(part, access, anchor=part is holding, right=part is holding) for part, _verdict in parts)
+        *(
+            _needed(part, access, said[place], anchor=place == holding, right=place == holding)
+            for place, part in enumerate(requirement.parts)
+        )
     )
-
-
-def _way_in(requirement: Or, access: Access, *, anchor: bool, right: bool) -> Requirement | None:
-    def fits(verdict: Decision) -> bool:
-        return verdict.allowed and (verdict.anchored or not anchor) and not (right and verdict.neutral)
-
-    return next((part for part in requirement.parts if fits(verdict_on(part, access))), None)

@@ -84,7 +84,9 @@ def test_what_was_let_in_is_let_in_again_with_what_it_rested_on_alone(requiremen
     access = access_with(scopes, roles, acr="aal2" if mfa else "")
     if not decide(requirement, access).allowed:
         return
+    decision = decide(requirement, access)
     used = frozenset(rests_on(requirement, access))
+    assert used == frozenset(rests_on(requirement, access, decision))
     assert used <= access.scopes
     assert decide(requirement, access_with(used, roles, acr=access.acr)).allowed
 
@@ -115,7 +117,10 @@ def test_a_requirement_of_a_projects_own_rests_on_everything():
 
 def test_what_is_held_on_single_objects_only_counts():
     access = replace(access_with([]), object_scopes=frozenset({"a:one"}))
-    assert set(rests_on(HasScope("a:one") | HasScope("b:one"), access)) == {"a:one"}
+    either = HasScope("a:one") | HasScope("b:one")
+    assert set(rests_on(either, access)) == {"a:one"}
+    let_in = replace(decide(either, access), allowed=True, reason=None)
+    assert set(rests_on(either, access, let_in)) == {"a:one"}
 
 
 def test_asking_an_access_is_a_use_and_a_no_is_none():

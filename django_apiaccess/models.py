@@ -3,7 +3,7 @@
 from .audit.models import AuditRun
 from .authn.models import FailureCounter, RateCounter, UsedProof
 from .events.models import Checkpoint, Delivered, Event, SealedTo
-from .keys.models import APIKey, APIKeySecret, ServiceAccount
+from .keys.models import APIKey, APIKeySecret, ScopeUse, ServiceAccount
 from .mfa.models import MFAChallenge, MFADuty, RecoveryCode, SMSFactor, TOTPFactor, TrustedDevice
 from .roles.models import Generation, Grant, Role, Scope, SeparationOfDuty
 from .tokens.models import LinkedIdentity, RefreshToken, SigningKey, TokenSession
@@ -27,6 +27,7 @@ __all__ = [
     "Role",
     "SMSFactor",
     "Scope",
+    "ScopeUse",
     "SealedTo",
     "SeparationOfDuty",
     "ServiceAccount",

@@ -22,6 +22,7 @@ from .core.access import Access
 from .core.decision import Decision, denied, granted
 from .core.reasons import Reason
 from .core.requirement import Requirement, decide, requirement_from
+from .core.scope_use import note
 from .edge import raise_answer
 from .events.record import refused
 from .events.source import Actor
@@ -42,12 +43,20 @@ class HasAccess(BasePermission):
     def has_permission(self, request: Request, view: APIView) -> bool:
         requirement = self.requirement_for(request, view)
         decision = judge(request, view, requirement)
-        return decision.allowed or refuse(request, access_of(request), requirement, decision)
+        if not decision.allowed:
+            refuse(request, access_of(request), requirement, decision)
+        _note(request, requirement, decision)
+        return True
 
     def has_object_permission(self, request: Request, view: APIView, obj: Any) -> bool:
         requirement = self.requirement_for(request, view)
         decision = judge_object(request, requirement, obj)
-        return decision is None or decision.allowed or refuse(request, access_of(request), requirement, decision, obj)
+        if decision is None:
+            return True
+        if not decision.allowed:
+            refuse(request, access_of(request), requirement, decision, obj)
+        _note(request, requirement, decision, obj)
+        return True
 
     def requirement_for(self, request: Request, view: APIView) -> Requirement | None:
         """What the view asks for this request."""
@@ -136,6 +145,15 @@ def refuse(
         _write(request, access, decision, obj)
     answer = responses.UNDECLARED if requirement is None else responses.for_decision(decision, requirement)
     raise_answer(answer, request)
+
+
+def _note(request: Request, requirement: Requirement | None, decision: Decision, obj: Any = None) -> None:
+    """Let it be recorded which scopes the yes rested on, where the credential is one that is watched."""
+    access = request.auth
+    if not isinstance(access, Access) or access.uses is None or requirement is None:
+        return
+    if request.method == request._request.method:  # see `refuse`
+        note(requirement, access if obj is None else access.on(obj), decision)
 
 
 def _write(request: Request, access: Access, decision: Decision, obj: Any = None) -> None:
@@ -275,3 +293,4 @@ def _ask(request: Request, requirement: Requirement) -> None:
     decision = judge(request, (request.parser_context or {}).get("view"), requirement)
     if not decision.allowed:
         refuse(request, access_of(request), requirement, decision)
+    _note(request, requirement, decision)

@@ -21,6 +21,7 @@ from django_apiaccess.events.sealing import background_sealer
 from django_apiaccess.events.source import Actor
 from django_apiaccess.keys import service as keys
 from django_apiaccess.keys.lookup import memory
+from django_apiaccess.keys.scope_use import scope_use
 from django_apiaccess.keys.usage import usage
 from django_apiaccess.roles import service as roles
 from django_apiaccess.roles.shared import shared_facts
@@ -50,7 +51,7 @@ def _nothing_left_over(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """What a test's requests left to be written later, or to be remembered, belongs to that test alone."""
     monkeypatch.setattr(flusher, "wake", lambda: None)  # no thread that writes whenever it likes; tests/servers have it
     yield
-    for collector in (usage, session_usage, later, background_sealer):
+    for collector in (usage, scope_use, session_usage, later, background_sealer):
         collector.forget()
     memory.clear()
     remembered.clear()

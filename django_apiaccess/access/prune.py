@@ -23,7 +23,7 @@ from ..events.record import changed
 from ..events.retention import prunable, prune_events
 from ..events.source import Actor
 from ..events.tags import Action
-from ..keys.models import APIKey, APIKeySecret
+from ..keys.models import APIKey, APIKeySecret, ScopeUse
 from ..mfa.challenges import ended_before as challenges_ended_before
 from ..mfa.models import MFAChallenge, SMSFactor, TOTPFactor, TrustedDevice
 from ..roles.models import Grant
@@ -118,13 +118,14 @@ def _delete(model: type[models.Model], ids: list[Any]) -> int:
     """
     using = router.db_for_write(model)
     rows: Any = model._base_manager.using(using).filter(pk__in=ids)
-    own = {APIKey, APIKeySecret, RefreshToken}
+    own = {APIKey, APIKeySecret, RefreshToken, ScopeUse}
     foreign = [relation for relation in model._meta.related_objects if relation.related_model not in own]
     with transaction.atomic(using=using):
         if foreign:
             return int(rows.delete()[1].get(model._meta.label, 0))
         if model is APIKey:
             _raw_delete(APIKeySecret._base_manager.using(using).filter(key__in=ids), using)
+            _raw_delete(ScopeUse._base_manager.using(using).filter(key__in=ids), using)
         if model is TokenSession:
             _raw_delete(RefreshToken._base_manager.using(using).filter(session__in=ids), using)
         return _raw_delete(rows, using)

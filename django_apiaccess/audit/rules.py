@@ -37,6 +37,8 @@ OWN: Final = (
     "django_apiaccess.passwords.audit",
     "django_apiaccess.events.audit",
     "django_apiaccess.authn.audit",
+    "django_apiaccess.access.audit_people",
+    "django_apiaccess.contrib.dot.audit",
 )
 """Where our own rules are, by area. A string, not an import: the engine stands below the features."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
@@ -33,6 +34,12 @@ class Rights(Protocol):
     def covers_role(self, role: str, scopes: frozenset[str]) -> bool:
         """Whether `scopes` contain everything that `role` gives."""
 
+    def scopes_covering(self, role: str, scopes: frozenset[str]) -> frozenset[str]:
+        """Those of `scopes` that together contain everything that `role` gives."""
+
+    def scopes_opening(self, permission: str) -> frozenset[str]:
+        """The scopes of the credential that open a Django permission."""
+
     def objects_with_scope(self, model: Any, scope: str) -> Any:
         """A subquery of the primary keys of the `model` objects on which the principal holds `scope`."""
 
@@ -50,7 +57,8 @@ class Access:
     `scopes` and `roles` are effective: granted to the credential ∩ held by the principal at this moment, implications and
     inheritance followed. `object_scopes` and `object_roles` are held on single objects only: they open views that filter by
     object. `scoped` is False for credentials that carry their principal's whole rights (a session). `dpop_jkt` is the thumbprint of the key
-    that the credential is bound to (RFC 9449), empty for none.
+    that the credential is bound to (RFC 9449), empty for none. `uses` takes the name of each scope on which a yes rested; None: nobody
+    records it.
     """
 
     principal: Any
@@ -70,6 +78,7 @@ class Access:
     rate: str = ""
     dpop_jkt: str = ""
     rights: Rights | None = field(default=None, repr=False, compare=False)
+    uses: Callable[[str], None] | None = field(default=None, repr=False, compare=False)
 
     @property
     def first_party(self) -> bool:
@@ -79,8 +88,13 @@ class Access:
     def explain(self, requirement: Requirement | str) -> Decision:
         """The decision on `requirement` (a plain string is a scope), with the reason for every part."""
         from .requirement import decide, requirement_from
+        from .scope_use import note
 
-        return decide(requirement_from(requirement), self)
+        wanted = requirement_from(requirement)
+        decision = decide(wanted, self)
+        if decision.allowed and self.uses is not None:
+            note(wanted, self, decision)
+        return decision
 
     def has(self, requirement: Requirement | str) -> bool:
         """Whether this access satisfies `requirement` (a plain string is a scope)."""
@@ -91,9 +105,12 @@ class Access:
 
         All of it when the scope is held on everything, nothing when it is not held at all.
         """
+        reached = scope in self.scopes or (self.rights is not None and scope in self.object_scopes)
+        if reached and self.uses is not None:
+            self.uses(scope)
         if scope in self.scopes:
             return queryset
-        if self.rights is None or scope not in self.object_scopes:
+        if self.rights is None or not reached:
             return queryset.none()
         return queryset.filter(pk__in=self.rights.objects_with_scope(queryset.model, scope))
 

@@ -100,6 +100,7 @@ class ScopeRegistry:
         self._version += 1
         _expand.cache_clear()
         _permissions.cache_clear()
+        _opening.cache_clear()
 
     @property
     def version(self) -> int:
@@ -157,6 +158,10 @@ class ScopeRegistry:
         """The Django permissions (`app.codename`) that the scopes in `names` open."""
         return _permissions(self, frozenset(names), self._version)
 
+    def opening(self, permission: str) -> frozenset[str]:
+        """The scopes that open the Django permission themselves, not by implication."""
+        return _opening(self, permission, self._version)
+
     def reduce(self, names: Iterable[str]) -> frozenset[str]:
         """The smallest set of names with the same expansion: what another name of the set already gives is left out."""
         kept = {name for name in names if self.knows(name)}
@@ -189,6 +194,11 @@ def _expand(registry: ScopeRegistry, names: frozenset[str], version: int) -> fro
 def _permissions(registry: ScopeRegistry, names: frozenset[str], version: int) -> frozenset[str]:
     opened = (found.permissions for name in registry.expand(names) if (found := registry.get(name)) is not None)
     return frozenset().union(*opened)
+
+
+@lru_cache(maxsize=4096)
+def _opening(registry: ScopeRegistry, permission: str, version: int) -> frozenset[str]:
+    return frozenset(scope.name for scope in registry if permission in scope.permissions)
 
 
 registry: Final = ScopeRegistry()

@@ -24,6 +24,7 @@ from .admin_filters import AttentionFilter, StatusFilter
 from .admin_forms import ChangeKeyForm, NewKeyForm
 from .admin_once import FormUsed, once_page, spend_form, with_open_form
 from .admin_pages import KeyPages
+from .admin_use import use_panel
 from .models import APIKey
 
 __all__ = ["APIKeyAdmin", "ServiceAccountAdmin"]
@@ -101,7 +102,8 @@ class APIKeyAdmin(DeletedOnlyWithItsUser, KeyPages):
         return found
 
     def panels(self, request: HttpRequest, obj: Any) -> list[Panel]:
-        return [rights_panel(obj), secrets_panel(obj)]
+        may = self.has_change_permission(request, obj)
+        return [rights_panel(obj), use_panel(obj, may_narrow=may), secrets_panel(obj)]
 
     # -- the key is shown once, in the answer to the POST that made it
 

@@ -26,6 +26,7 @@ from .admin_columns import limits, old_secret_use, secrets_panel
 from .admin_forms import RotateForm
 from .admin_once import FormUsed, once_page, open_form, spend_form
 from .admin_search import without_secrets
+from .admin_use import narrow_page
 from .models import APIKey
 
 
@@ -37,6 +38,7 @@ class KeyPages(ServiceModelAdmin):
         return [
             path("find/", wrap(self.find_view), name=name % "find"),
             path("<path:object_id>/rotate/", wrap(self.rotate_view), name=name % "rotate"),
+            path("<path:object_id>/narrow/", wrap(self.narrow_view), name=name % "narrow"),
             path("<path:object_id>/revoke/", wrap(self.revoke_view), name=name % "revoke"),
             *super().get_urls(),
         ]
@@ -151,6 +153,14 @@ class KeyPages(ServiceModelAdmin):
         return _(
             "It is refused from the next request on, and cannot be brought back. Keys that were issued through it end too."
         )
+
+    # -- narrow
+
+    def narrow_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Takes the scopes away that the key did not use."""
+        key: APIKey = self.object_or_404(request, object_id)
+        self.require(self.has_change_permission(request, key))
+        return narrow_page(self, request, key)
 
     # -- find
 

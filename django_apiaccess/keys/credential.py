@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
+from functools import partial
 
 from django.utils import timezone
 
@@ -23,6 +24,7 @@ from ..exceptions import InvalidCredential
 from . import legacy
 from .lookup import KeyRow, load, memory
 from .models import APIKey, APIKeySecret
+from .scope_use import note_use
 from .usage import usage
 
 KIND = "api_key"
@@ -52,7 +54,7 @@ class APIKeyKind:
             credential_label=row.name,
             principal_id=row.principal_id,
         )
-        access = access_of_row(row, now)
+        access = access_of_row(row, now, uses=partial(note_use, row.key_id))
         usage.record(row.key_id, row.secret_id, client.address, now)
         return access
 
@@ -135,8 +137,8 @@ def restrictions(row: KeyRow, client: Client, now: datetime) -> Iterator[tuple[R
         yield Reason.ORIGIN, "used from another origin" if client.origin else "no Origin header"
 
 
-def access_of_row(row: KeyRow, now: datetime) -> Access:
-    """Granted ∩ held, from the row alone: no query unless the policy changed."""
+def access_of_row(row: KeyRow, now: datetime, *, uses: Callable[[str], None] | None = None) -> Access:
+    """Granted ∩ held, from the row alone: no query unless the policy changed. `uses` is told of the scopes that a yes rested on."""
     ends = [end for end in (row.expires_at, row.secret_expires_at) if end is not None]
     credential = CredentialRef(KIND, str(row.key_id), row.name)
     return row.access(
@@ -146,4 +148,5 @@ def access_of_row(row: KeyRow, now: datetime) -> Access:
         expires_at=min(ends, default=None),
         rate=row.rate,
         dpop_jkt=row.dpop_jkt,
+        uses=uses,
     )

@@ -94,6 +94,12 @@ class APIKey(models.Model):
         validators=[validate_networks],
         help_text=_("Addresses it may be used from, as 203.0.113.0/24, separated by spaces. Empty: any."),
     )
+    scopes_since = models.DateTimeField(
+        _("scopes since"),
+        default=timezone.now,
+        editable=False,
+        help_text=_("Since when it has all of them, and their use is recorded."),
+    )
     origins = models.TextField(
         _("origins"),
         blank=True,
@@ -210,3 +216,28 @@ class APIKeySecret(models.Model):
     def is_legacy(self) -> bool:
         """Whether the text was made by another package."""
         return ":" in self.public_id
+
+
+class ScopeUse(models.Model):
+    """That a request with the key was let in because of a scope: the first and the last day (UTC) on which it was. See `keys.scope_use`."""
+
+    key = models.ForeignKey(
+        APIKey, verbose_name=_("key"), on_delete=models.CASCADE, related_name="scope_uses", db_index=False
+    )
+    scope = models.CharField(_("scope"), max_length=100)
+    first_on = models.DateField(_("first used on"))
+    last_on = models.DateField(_("last used on"))
+
+    objects = FromPrimary()
+
+    if TYPE_CHECKING:
+        key_id: int
+
+    class Meta:
+        verbose_name = _("use of a scope")
+        verbose_name_plural = _("uses of scopes")
+        default_permissions = ()
+        constraints = [models.UniqueConstraint(fields=["key", "scope"], name="apiaccess_scope_use_once")]
+
+    def __str__(self) -> str:
+        return f"{self.scope} until {self.last_on}"

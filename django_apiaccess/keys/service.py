@@ -36,6 +36,7 @@ __all__ = [
     "Default",
     "Issued",
     "change",
+    "change_many",
     "change_service_account",
     "create_service_account",
     "described",
@@ -138,10 +139,12 @@ def change(key: APIKey, *, by: Actor, **fields: Any) -> APIKey:
         _check_scopes(key, by)
         bounds.check_issued(key)
         after = described(key)
+        if core_scopes.registry.expand(key.scopes) - core_scopes.registry.expand(was.scopes):
+            key.scopes_since = timezone.now()
     if via is not None and not bounds.does_no_more(key, was):
         bounds.take_over(key, via)
     bump(Generation.CREDENTIALS, sessions=False)
-    key.save(update_fields=[*CHANGEABLE, "issued_via"])
+    key.save(update_fields=[*CHANGEABLE, "issued_via", "scopes_since"])
     changed(Action.KEY_CHANGED, key, by=by, before=before, after=after)
     for issued in bounds.tightened(key):
         issued.save(update_fields=CHANGEABLE)
@@ -153,6 +156,13 @@ def change(key: APIKey, *, by: Actor, **fields: Any) -> APIKey:
             after=described(issued),
         )
     return key
+
+
+@transaction.atomic
+def change_many(keys: APIKeyQuerySet, *, by: Actor, **fields: Any) -> list[APIKey]:
+    """The same change of several keys, of all or of none."""
+    lock(Generation.CREDENTIALS)
+    return [change(key, by=by, **fields) for key in keys.select_related("principal").order_by("pk")]
 
 
 def _assign(key: APIKey, fields: dict[str, Any]) -> None:

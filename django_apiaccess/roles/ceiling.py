@@ -21,7 +21,7 @@ class Ceiling:
         self.rights = rights
 
     def has_perm(self, perm: str, obj: Any = None) -> bool:
-        return self.rights.opens(perm) and bool(type(self.user).has_perm(self.user, perm, obj))
+        return self.rights.opens(perm) and self._noted(perm, bool(type(self.user).has_perm(self.user, perm, obj)))
 
     def has_perms(self, perm_list: Iterable[str], obj: Any = None) -> bool:
         if isinstance(perm_list, str) or not isinstance(perm_list, Iterable):
@@ -33,7 +33,13 @@ class Ceiling:
         return any(self.has_perm(perm) for perm in opened if perm.startswith(f"{app_label}."))
 
     def _within(self, permissions: Iterable[str]) -> set[str]:
-        return {perm for perm in permissions if self.rights.opens(perm)}
+        """Those within the ceiling. What the caller looks for among them is not known: all count as used."""
+        return {perm for perm in permissions if self.rights.opens(perm) and self._noted(perm, True)}
+
+    def _noted(self, perm: str, allowed: bool) -> bool:
+        if allowed:
+            self.rights.note(perm)
+        return allowed
 
     def get_all_permissions(self, obj: Any = None) -> set[str]:
         return self._within(type(self.user).get_all_permissions(self.user, obj))
@@ -45,7 +51,9 @@ class Ceiling:
         return self._within(type(self.user).get_group_permissions(self.user, obj))
 
     async def ahas_perm(self, perm: str, obj: Any = None) -> bool:
-        return self.rights.opens(perm) and bool(await type(self.user).ahas_perm(self.user, perm, obj))
+        return self.rights.opens(perm) and self._noted(
+            perm, bool(await type(self.user).ahas_perm(self.user, perm, obj))
+        )
 
     async def ahas_perms(self, perm_list: Iterable[str], obj: Any = None) -> bool:
         if isinstance(perm_list, str) or not isinstance(perm_list, Iterable):

@@ -68,12 +68,13 @@ class PrincipalRow:
         grants = parse_grants(self.direct_grants, self.group_grants)
         superuser = bool(self.principal_value("is_superuser", default=False))
         held = policy.held(grants.active(now), superuser=superuser)
+        uses = facts.get("uses")
 
         def build() -> Any:  # holds nothing of the access: a circle would be left to the garbage collector
             user = self.make_principal()
             user.__dict__["_apiaccess_rights"] = PrincipalRights(user, policy, held, None)
             if granted is not None:
-                put_ceiling(user, PrincipalRights(user, policy, held, core_scopes.registry.expand(granted)))
+                put_ceiling(user, PrincipalRights(user, policy, held, core_scopes.registry.expand(granted), uses))
             return user
 
         return build_access(SimpleLazyObject(build), credential, policy=policy, held=held, granted=granted, **facts)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -38,14 +38,23 @@ def held_by(user: Any, *, at: datetime | None = None, policy: Policy | None = No
 class PrincipalRights:
     """The answers of one principal, for one access (the `Rights` of `core.access`).
 
-    `granted` are the scopes that the credential was granted, expanded; None: the credential carries everything.
+    `granted` are the scopes that the credential was granted, expanded; None: the credential carries everything. `uses` is told of the
+    scopes that opened a permission (see `Access.uses`).
     """
 
-    def __init__(self, principal: Any, policy: Policy, held: Held, granted: frozenset[str] | None) -> None:
+    def __init__(
+        self,
+        principal: Any,
+        policy: Policy,
+        held: Held,
+        granted: frozenset[str] | None,
+        uses: Callable[[str], None] | None = None,
+    ) -> None:
         self.principal = principal
         self.policy = policy
         self.held = held
         self.granted = granted
+        self.uses = uses
 
     @cached_property
     def opened(self) -> frozenset[str] | None:
@@ -72,6 +81,23 @@ class PrincipalRights:
         if rights is None or not (rights.scopes or rights.permissions):
             return False  # nothing that a credential could have been granted, so nothing that covers it
         return rights.scopes <= scopes and rights.permissions <= core_scopes.registry.permissions(scopes)
+
+    def scopes_covering(self, role: str, scopes: frozenset[str]) -> frozenset[str]:
+        rights = self.policy.role(role)
+        if rights is None:
+            return frozenset()
+        return scopes & rights.scopes.union(*(core_scopes.registry.opening(name) for name in rights.permissions))
+
+    def scopes_opening(self, permission: str) -> frozenset[str]:
+        if self.granted is None:
+            return frozenset()
+        return core_scopes.registry.opening(permission) & self.granted & (self.held.scopes | self.held.object_scopes)
+
+    def note(self, permission: str) -> None:
+        """Tell whoever records it that the permission was had."""
+        if self.uses is not None:
+            for name in self.scopes_opening(permission):
+                self.uses(name)
 
     def objects_with_scope(self, model: Any, scope: str) -> Any:
         giving = Q(role__in=self.policy.roles_giving_scope(scope)) | Q(scope__in=self.policy.scopes_giving(scope))

@@ -139,3 +139,31 @@ def test_the_dashboard_fits_and_runs_an_audit(page, live_server, make_user, make
     assert fits(page)
     page.goto(f"{live_server.url}{url('auditrun', 'change', AuditRun.objects.get().pk)}")
     assert fits(page)
+
+
+def test_unused_scopes_are_taken_away_by_two_clicks(page, live_server, make_user, client_of):
+    """The button on the key's page, then the one below what goes and what stays."""
+    from django_apiaccess.events.source import Actor
+    from django_apiaccess.keys import service
+    from tests.planting import aged, used
+
+    ann = make_user("ann", "docs:read", "docs:write", "reports:read")
+    issued = service.issue(
+        principal=ann, name="wide", scopes=["docs:read", "docs:write", "reports:read"], by=Actor.command("test")
+    )
+    aged(issued.key, 100)
+    used(issued.key, "docs:read")
+    page.goto(f"{live_server.url}{url('apikey', 'change', issued.key.pk)}")
+    assert fits(page)
+    page.click("text=Narrow the key to what it used")
+    page.wait_for_url(f"{live_server.url}{url('apikey', 'narrow', issued.key.pk)}")
+    assert page.locator("li", has_text="Goes:").locator("code").all_inner_texts() == ["docs:write", "reports:read"]
+    assert page.locator("li", has_text="Stays:").locator("code").all_inner_texts() == ["docs:read"]
+    assert fits(page)
+    assert page.evaluate(NAMELESS) == []
+    assert client_of(issued).get("/report/").status_code == 200  # meanwhile the key uses one of them
+    page.click("input[type=submit].aa-button")
+    page.wait_for_selector("text=Taken away: docs:write.")
+    assert page.locator("text=Used since you looked, so it stays: reports:read.").count()
+    assert APIKey.objects.get(pk=issued.key.pk).scopes == {"docs:read", "reports:read"}
+    assert client_of(issued).get("/report/").status_code == 200

@@ -17,6 +17,8 @@ COMMANDS = (
     "list_api_keys",
     "rotate_api_keys",
     "revoke_api_keys",
+    "narrow_api_keys",
+    "change_api_keys",
     "revoke_tokens",
     "import_api_keys",
     "sync_scopes",

@@ -11,12 +11,13 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.hashers import make_password
 from django.core.management import call_command
 from django.db import connection
+from django.utils import timezone
 
 from django_apiaccess.contrib.oauth import clients
 from django_apiaccess.core import digests
 from django_apiaccess.events.source import Actor
 from django_apiaccess.keys import service as keys
-from django_apiaccess.models import APIKey, APIKeySecret, Event, Grant, RefreshToken, TokenSession
+from django_apiaccess.models import APIKey, APIKeySecret, Event, Grant, RefreshToken, ScopeUse, TokenSession
 from django_apiaccess.roles import service as roles
 
 BY = Actor.command("shell")
@@ -69,6 +70,22 @@ def uses(key: int) -> dict[str, Any]:
     found = APIKey.objects.get(pk=key)
     used = found.last_used_at
     return {"count": found.use_count, "at": used and used.timestamp(), "address": found.last_used_from}
+
+
+def scope_uses(key: int) -> list[str]:
+    """The scopes that the key used, as far as it is written."""
+    return sorted(ScopeUse.objects.filter(key=key).values_list("scope", flat=True))
+
+
+def age_key(key: int, days: int) -> None:
+    """Let the key's scopes be watched for so long."""
+    APIKey.objects.filter(pk=key).update(scopes_since=timezone.now() - timedelta(days=days))
+
+
+def narrow_key(key: int) -> list[str]:
+    """As `narrow_api_keys` does; what it has then."""
+    call_command("narrow_api_keys", str(key), stdout=io.StringIO(), stderr=io.StringIO())
+    return sorted(APIKey.objects.get(pk=key).scopes)
 
 
 def refusals(**columns: Any) -> list[list[Any]]:
@@ -167,6 +184,6 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     for command in (
         prepare, issue, revoke, rotate, grant, ungrant, narrow_role, set_active, uses, refusals, pepper_of, fingerprint,
         person, demo_password, set_password, update_password, delete_user, revoke_tokens, refresh_tokens, ended_sessions, last_use, actions,
-        oauth_client, relabel,
+        oauth_client, relabel, scope_uses, age_key, narrow_key,
     )
 }  # fmt: skip

@@ -1,0 +1,37 @@
+"""What keys used of what they have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ...audit.finding import Finding, Severity
+from ...audit.many import capped, some
+from ...audit.rules import rule
+from ...audit.run import Audit
+from ...core import scopes as core_scopes
+from ..narrowing import WINDOW, unused_scopes
+from .subjects import key_subject
+
+
+@rule(
+    "keys.over-privileged",
+    Severity.MEDIUM,
+    title="API keys with scopes that they did not use in 90 days",
+    why="What a program does not need, only a thief needs. Only keys whose scopes were recorded for all of that time are named.",
+    fix="manage.py narrow_api_keys KEY_ID",
+    references=("ASVS 13.2.2", "ASVS 8.2.1", "CWE-272"),
+)
+def over_privileged(audit: Audit) -> Iterator[Finding]:
+    def findings() -> Iterator[Finding]:
+        for key, seen in unused_scopes(WINDOW):
+            used = sorted(core_scopes.registry.expand(key.scopes) & seen.used)
+            message = f"did not use {some(sorted(seen.goes))} in {WINDOW.days} days; it used {some(used)}"
+            yield audit.found(
+                key_subject(key),
+                message,
+                fix=f"manage.py narrow_api_keys {key.pk}",
+                unused=sorted(seen.goes)[:20],
+                stays=sorted(seen.stays)[:20],
+            )
+
+    yield from capped(audit, findings(), "api_key")

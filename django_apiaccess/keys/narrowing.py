@@ -1,0 +1,205 @@
+"""Narrowing keys to the scopes that they used: what would go, what stays, and doing it.
+
+What was used stays: by the key itself, and by the keys that were issued through it, which can do no more than it can. A key whose scopes
+are watched for less than the time that is asked about is not judged at all.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.db import transaction
+from django.utils import timezone
+
+from ..background import INTERVAL, flusher
+from ..core import scopes as core_scopes
+from ..events.record import changed
+from ..events.source import Actor
+from ..events.tags import Action
+from ..exceptions import InvalidChange, NotHeld
+from ..roles import delegation
+from ..roles.generations import bump
+from ..roles.models import Generation
+from . import bounds
+from .issued import CHANGEABLE, read_anew
+from .models import APIKey, ScopeUse
+from .service import described
+
+WINDOW: Final = timedelta(days=90)
+BATCH: Final = 2000
+REASON: Final = "narrowed to what it used"
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What a key used of its scopes. `judged_from`: the moment from which on one can tell; `stays` and `goes` are empty before it."""
+
+    used: frozenset[str]
+    """Scopes that it, and what was issued through it, used in that time."""
+    stays: frozenset[str]
+    """What the key would have, as it is stored: names, wildcards where all of them was used."""
+    goes: frozenset[str]
+    """What it would open no more."""
+    judged_from: datetime
+
+    @property
+    def ripe(self) -> bool:
+        """Whether its scopes were watched for long enough."""
+        return self.judged_from <= timezone.now()
+
+
+def narrowed(scopes: Iterable[str], used: Iterable[str]) -> frozenset[str]:
+    """`scopes` without what is not in `used`. Wildcards stay where everything they give was used, and are written out elsewhere."""
+    registry, wanted = core_scopes.registry, frozenset(used)
+    kept: set[str] = set()
+    known = {name for name in scopes if registry.knows(name)}
+    reached = registry.expand(registry.expand(known) & wanted)
+    for name in known:
+        given = registry.expand([name])
+        kept |= {name} if given <= reached else given & wanted
+    return registry.reduce(kept) | {name for name in scopes if name in wanted and name not in known}
+
+
+def outlook(key: APIKey, *, window: timedelta = WINDOW) -> Outlook:
+    """What the key used within `window`, in a few queries."""
+    return outlooks([key], window=window)[key.pk]
+
+
+def outlooks(keys: Collection[APIKey], *, window: timedelta = WINDOW) -> Mapping[int, Outlook]:
+    """The same for many keys, in a few queries a `BATCH`."""
+    found: dict[int, Outlook] = {}
+    rows = list(keys)
+    for start in range(0, len(rows), BATCH):
+        batch = rows[start : start + BATCH]
+        used = used_by([key.pk for key in batch], window=window)
+        for key in batch:
+            found[key.pk] = _seen(key, used[key.pk], window)
+    return found
+
+
+def used_by(ids: Iterable[int], *, window: timedelta = WINDOW) -> dict[int, frozenset[str]]:
+    """The scopes that each of these keys, or a key that was issued through it, used within `window`.
+
+    A key below that is too young to be judged counts as using all it has.
+    """
+    now = timezone.now()
+    root_of = {pk: {pk} for pk in ids}  # key id to those of the asked ids that it stands below
+    found: dict[int, set[str]] = {pk: set() for pk in root_of}
+    level = list(root_of)
+    while level:
+        below: set[int] = set()
+        born = APIKey.objects.filter(issued_via__in=level, revoked_at=None).order_by()
+        for pk, via, scopes, since in born.values_list("pk", "issued_via_id", "scopes", "scopes_since"):
+            roots = root_of.setdefault(pk, set())
+            if root_of[via] <= roots:
+                continue
+            roots |= root_of[via]
+            below.add(pk)
+            if since > now - window:
+                for root in root_of[via]:
+                    found[root] |= core_scopes.registry.expand(scopes)
+        level = list(below)
+    for start in range(0, len(root_of), BATCH):
+        asked = list(root_of)[start : start + BATCH]
+        uses = ScopeUse.objects.filter(key__in=asked, last_on__gte=(now - window).date()).order_by()
+        for pk, scope in uses.values_list("key_id", "scope"):
+            for root in root_of[pk]:
+                found[root].add(scope)
+    return {pk: frozenset(names) for pk, names in found.items()}
+
+
+def _seen(key: APIKey, used: frozenset[str], window: timedelta) -> Outlook:
+    registry, from_ = core_scopes.registry, key.scopes_since + window
+    if from_ > timezone.now():
+        return Outlook(used, frozenset(), frozenset(), from_)
+    stays = narrowed(key.scopes, used)
+    return Outlook(used, stays, registry.expand(key.scopes) - registry.expand(stays), from_)
+
+
+# -- doing it
+
+
+def check(key: APIKey, seen: Outlook) -> None:
+    """Raise `InvalidChange` for a key that cannot be judged yet, that used nothing or is not active."""
+    if key.status != APIKey.Status.ACTIVE:
+        raise InvalidChange(f"This key is {key.status.label}: there is nothing to narrow.")
+    if not seen.ripe:
+        raise InvalidChange(
+            f"The use of this key's scopes is recorded since {key.scopes_since:%Y-%m-%d}: too short to judge. "
+            f"It can be narrowed from {seen.judged_from:%Y-%m-%d} on."
+        )
+    if not seen.used:
+        raise InvalidChange("This key used none of its scopes in that time: revoke it, if nobody needs it.")
+
+
+def settle() -> None:
+    """Wait until what every process notes of uses is written. Call it outside a transaction, before `narrow`."""
+    flusher.flush()
+    time.sleep(INTERVAL * 1.25)
+
+
+@transaction.atomic
+def narrow(
+    key: APIKey, *, by: Actor, window: timedelta = WINDOW, goes: Iterable[str] | None = None, reason: str = ""
+) -> Outlook:
+    """Take from the key the scopes that were not used within `window`; with `goes` none but these. Felt at the next request.
+
+    What is used is asked anew here: a scope that was used since somebody looked stays. Raises `InvalidChange` for a key that cannot be
+    judged yet, that used nothing or is not active, and `NotHeld` when the actor would vouch for scopes that they do not hold themselves.
+    """
+    bump(Generation.CREDENTIALS)  # also the lock, as in every change of keys
+    read_anew(key)
+    key.refresh_from_db(fields=["scopes_since"])
+    seen = outlook(key, window=window)
+    check(key, seen)
+    if goes is not None:
+        registry = core_scopes.registry
+        seen = _seen(key, seen.used | (registry.expand(key.scopes) - frozenset(goes)), window)
+    if seen.goes:
+        _store(key, seen.stays, by, reason.strip() or REASON)
+    return seen
+
+
+def _store(key: APIKey, scopes: frozenset[str], by: Actor, reason: str) -> None:
+    access = delegation.access_of(by)
+    if access is not None:
+        beyond = core_scopes.registry.expand(scopes) - access.scopes - access.object_scopes
+        if beyond:
+            listed = ", ".join(sorted(beyond))
+            raise NotHeld(f"{by.label} does not hold {listed}, which this key keeps, and so cannot change it.", beyond)
+    before = described(key)
+    key.scopes = scopes
+    key.save(update_fields=["scopes"])
+    changed(Action.KEY_CHANGED, key, by=by, reason=reason, before=before, after=described(key))
+    for issued in bounds.tightened(key):
+        issued.save(update_fields=CHANGEABLE)
+        changed(
+            Action.KEY_CHANGED,
+            issued,
+            by=by,
+            reason=f"bound as {key.name}, which asked for it",
+            after=described(issued),
+        )
+
+
+def unused_scopes(window: timedelta = WINDOW) -> Iterator[tuple[APIKey, Outlook]]:
+    """Usable keys that used some of their scopes within `window`, and not others. Read piece by piece, in a few queries a `BATCH`."""
+    now = timezone.now()
+    keys = (
+        APIKey.objects.usable(now)
+        .filter(scopes_since__lte=now - window, last_used_at__gte=now - window)
+        .exclude(scopes="")
+        .select_related("principal")
+    )
+    last: int | None = None
+    while True:  # the newest first; not one long cursor
+        batch = list((keys if last is None else keys.filter(pk__lt=last)).order_by("-pk")[:BATCH])
+        if not batch:
+            return
+        last = batch[-1].pk
+        seen = outlooks(batch, window=window)
+        yield from ((key, seen[key.pk]) for key in batch if seen[key.pk].used and seen[key.pk].goes)

@@ -19,10 +19,11 @@ from ..authn.client import RequestClient, is_in_clear
 from ..authn.kinds import enabled_kinds
 from ..core.access import Access
 from ..exceptions import UnknownName
+from ..filters import narrows_objects
 from ..permissions import access_of
 from ..roles.names import nearest
 from .context import Context
-from .declaration import METHODS
+from .declaration import METHODS, SAFE_METHODS
 from .imagined import Changes, amended
 from .inventory import bound_view, dotted, drf_callback, routes
 
@@ -108,6 +109,11 @@ class Simulation:
             if kind == "session" and isinstance(found, SessionAuthentication):
                 return None  # DRF's comes first
         return None
+
+    @property
+    def opens_single_objects(self) -> bool:
+        """Whether it may be entered with a right on single objects alone."""
+        return narrows_objects(self.view) and bool(self.view.kwargs or self.method in SAFE_METHODS)
 
     def reads_headers(self) -> bool:
         """Whether an authenticator of ours looks for a credential in a header."""

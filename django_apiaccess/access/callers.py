@@ -7,7 +7,7 @@ not signed in at their end counts as anonymous.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol
 
 from ..authn import responses
@@ -21,7 +21,7 @@ from ..keys import credential as keys
 from ..keys.lookup import KeyRow
 from ..mfa import policy as mfa
 from ..passwords.sessions import STAMP, is_pending
-from ..roles.policy import current_policy
+from ..roles.policy import Policy, current_policy
 from ..roles.provenance import Source, provenance
 from ..roles.rights import PrincipalRights, access_of_user, build_access, held_by
 from .explanation import Part
@@ -174,6 +174,8 @@ class Imagined:
     scopes: frozenset[str] = frozenset()
     granted: frozenset[str] | None = None
     on: Any = None
+    policy: Policy | None = field(default=None, repr=False)
+    """The roles that there are; None: those of the database."""
 
     def steps(self, simulated: Simulation) -> Iterator[Part]:
         kind = "session" if self.granted is None else "jwt"
@@ -188,7 +190,7 @@ class Imagined:
             yield unread_session(str(self))
             return
         user = nobody("imagined")
-        whole, within = rights_of_roles(user, self.roles, self.scopes, self.on, self.granted)
+        whole, within = rights_of_roles(user, self.roles, self.scopes, self.granted, on=self.on, policy=self.policy)
         lend(user, whole, None if self.granted is None else within)
         facts = assurance_of(simulated, None)
         credential = CredentialRef(kind, "", "imagined")

@@ -149,10 +149,16 @@ def nobody(name: str) -> Any:
 
 
 def rights_of_roles(
-    user: Any, roles: frozenset[str], scopes: frozenset[str], on: Any, granted: frozenset[str] | None
+    user: Any,
+    roles: frozenset[str],
+    scopes: frozenset[str],
+    granted: frozenset[str] | None,
+    *,
+    on: Any = None,
+    policy: Policy | None = None,
 ) -> tuple[ImaginedRights, ImaginedRights]:
     """What somebody with these roles and scopes holds, on `on` alone where that is named; and what is left of it within `granted`."""
-    policy = current_policy()
+    policy = policy or current_policy()
     more = Changes(scopes, roles).held(policy)
     held = more if on is None else Held(frozenset(), frozenset(), frozenset(), more.scopes, more.roles)
     extra = EMPTY if on is None else more

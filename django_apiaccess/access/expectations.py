@@ -15,8 +15,6 @@ from django.utils import timezone
 
 from ..core import scopes as core_scopes
 from ..exceptions import InvalidChange, UnknownName
-from ..keys.lookup import load
-from ..keys.models import APIKeySecret
 from ..keys.service import service_account
 from ..roles import names
 from ..roles.policy import Policy
@@ -26,6 +24,7 @@ from .context import Context
 from .explain import explain
 from .explanation import Explanation
 from .inventory import Endpoint, endpoints, routes
+from .naming import key_named
 
 PLACEHOLDER: Final = re.compile(r"\{[^{}/]+\}")
 OURS: Final = f"{__package__.partition('.')[0]}."
@@ -99,7 +98,7 @@ def caller_of(case: Case, policy: Policy | None = None) -> Caller:
     if kind == "anonymous":
         return Anonymous()
     if kind == "key":
-        return WithKey(_key_row(name))
+        return WithKey(key_named(name))
     if kind == "role":
         if policy is None:
             names.role(name)
@@ -112,17 +111,6 @@ def caller_of(case: Case, policy: Policy | None = None) -> Caller:
     if case.scopes is None and kind == "user":
         return SignedIn(user)
     return WithScopes(user, case.scopes if case.scopes is not None else core_scopes.registry.names())
-
-
-def _key_row(text: str) -> Any:
-    secrets = APIKeySecret.objects.filter(public_id=text)
-    if not secrets and text.isascii() and text.isdecimal() and len(text) < 19:
-        secrets = APIKeySecret.objects.filter(key=int(text)).current()
-    secret = secrets.first()
-    row = None if secret is None else load(secret.public_id)
-    if row is None:
-        raise UnknownName(f"Unknown key {text!r}, or it has no secret any more.", field="key")
-    return row
 
 
 def _imagined_object(text: str) -> Any:

@@ -10,15 +10,14 @@ from django.core.management.base import CommandError, CommandParser
 
 from ..access.callers import Anonymous, Caller, Imagined, SignedIn, WithKey, WithScopes
 from ..access.context import Context
-from ..access.presented import Shown, WithSession
+from ..access.naming import session_named
+from ..access.presented import Shown
 from ..core.addresses import parse_address
 from ..core.assurance import ACR_LEVELS
 from ..exceptions import UnknownName
 from ..keys.lookup import KeyRow, load
 from ..keys.models import APIKeySecret
 from ..roles import names
-from ..tokens.lookup import load as load_session
-from ..tokens.models import TokenSession
 from . import arguments, selection
 
 MAX_TEXT = 10_000
@@ -115,12 +114,3 @@ def key_row(text: str) -> KeyRow:
     if row is None:
         raise UnknownName(f"The key {text} has no secret any more. Make it one with rotate_api_keys {key_id}.")
     return row
-
-
-def session_named(sid: str) -> WithSession:
-    """The caller with that token session. Raises `UnknownName`."""
-    session, row = TokenSession.objects.filter(sid=sid).first(), load_session(sid)
-    if session is None or row is None:
-        known = TokenSession.objects.order_by("-pk").values_list("sid", flat=True)[:1000]
-        raise UnknownName(f"Unknown session {sid!r}.{names.nearest(sid, known)}")
-    return WithSession(session, row)

@@ -127,3 +127,22 @@ def test_every_page_fits_its_window_and_names_its_fields(page, live_server, make
         page.goto(live_server.url + address)
         assert fits(page), address
         assert page.evaluate(NAMELESS) == [], address
+
+
+def test_the_access_tester_says_why_and_what_would_help(page, live_server, make_user, make_role):
+    make_role("reader", "docs:read")
+    make_user("zoe", role="reader")
+    page.goto(f"{live_server.url}/admin/django_apiaccess/scope/explain/?who=user&name=zoe")
+    assert page.evaluate(NAMELESS) == []
+    page.fill("#id_path", "/documents/")
+    page.select_option("#id_method", "POST")
+    page.click("#content-main [type=submit]")
+    page.wait_for_selector("[role=status]")
+    assert "refused" in page.inner_text("[role=status]")
+    assert page.locator("text=grant zoe the scope docs:write").count()
+    assert fits(page)
+    page.select_option("#id_method", "GET")
+    page.click("#content-main [type=submit]")
+    page.wait_for_selector("[role=status] .aa-good")
+    assert "role reader -> docs:read" in page.inner_text("#content-main")
+    assert fits(page)

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.http import QueryDict
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -103,8 +104,7 @@ class TesterForm(forms.Form):
     def clean_name(self) -> str:
         name = str(self.cleaned_data["name"]).strip()
         if without_secrets(name) != name:
-            self.data = self.data.copy()  # type: ignore[union-attr]
-            self.data["name"] = ""
+            self.data = {**self.data.dict(), "name": ""} if isinstance(self.data, QueryDict) else {}
             raise ValidationError(_("This was a whole key. It is not shown again; name the key by its id."))
         if not name and self.cleaned_data.get("who") != "anonymous":
             raise ValidationError(_("Say who."))

@@ -92,7 +92,7 @@ def advised(advice: Advice) -> SafeString:
     """What to give, or why nothing helps."""
     if not advice.changes:
         return format_html("<p>{}</p>", advice.text)
-    more = _("Rights that it adds: %d. Tried: with it the verdict is allowed.") % advice.added
+    more = _("Rights that it adds: %d.") % advice.added
     return format_html('<p>{}</p><p class="aa-quiet">{}</p>', advice.text, more)
 
 
@@ -104,13 +104,16 @@ def steps_table(found: Explanation) -> SafeString:
 
 
 def _rows(part: Part, depth: int) -> Iterator[list[Any]]:
-    if part.allowed:
-        word = badge(_("yes"), "good")
-    else:
-        word = badge(_("no"), "bad") if part.decisive else badge(_("does not count"), "warn")
+    word = _answer(part)
     what = format_html('{}<span class="aa-wrap">{}</span>', "↳ " * depth, part.text)
     ways = format_html_join("", "<li>{}</li>", ((source,) for source in part.sources))
     came = format_html('<ul class="aa-list">{}</ul>', ways) if ways else NOTHING
     yield [part.step.replace("_", " ") or NOTHING, word, what, part.detail or NOTHING, came]
     for inner in part.parts:
         yield from _rows(inner, depth + 1)
+
+
+def _answer(part: Part) -> SafeString:
+    if part.allowed:
+        return badge(_("yes"), "good")
+    return badge(_("no"), "bad") if part.decisive else badge(_("does not count"), "warn")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice, product
 from typing import Any, Final
@@ -76,15 +76,28 @@ def advise(caller: Caller, method: str, path: str, context: Context | None = Non
         ),
         key=lambda entry: entry[:3],
     )
-    for added, _number, _text, changes in islice(ranked, MOST):
-        if explain(caller, method, path, context, changes=changes).allowed:
-            words = " and ".join(_words(changes, access))
-            return Advice(
-                changes,
-                f"The smallest change that would allow it: {words}. With it the verdict is allowed.",
-                sum(added),
-            )
+
+    def allows(changes: Changes) -> bool:
+        return explain(caller, method, path, context, changes=changes).allowed
+
+    for _rank, _number, _text, changes in islice(ranked, MOST):
+        if allows(changes):
+            least = _shrunk(changes, allows)
+            words = " and ".join(_words(least, access))
+            text = f"The smallest change that would allow it: {words}. With it the verdict is allowed."
+            return Advice(least, text, sum(_added(access, least)))
     return Advice(NOTHING, f"No grant would allow it: {_cause(found)}")
+
+
+def _shrunk(changes: Changes, allows: Callable[[Changes], bool]) -> Changes:
+    """Without what is not needed: a right may be there already on a way that the view's requirement does not name."""
+    for column in ("roles", "scopes", "key_scopes"):
+        for name in sorted(getattr(changes, column)):
+            less = replace(changes, **{column: getattr(changes, column) - {name}})
+            changes = less if less and allows(less) else changes
+    for less in (replace(changes, acr="", fresh=False), replace(changes, acr="")):
+        changes = less if changes.acr and less and allows(less) else changes
+    return changes
 
 
 def _cause(found: Explanation) -> str:

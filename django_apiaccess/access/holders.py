@@ -9,11 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Group
-from django.db.models import F, Q
 
 from ..core import scopes as core_scopes
 from ..core.access import Access, CredentialRef
@@ -32,12 +30,10 @@ from ..core.requirement import (
 )
 from ..exceptions import InvalidChange
 from ..keys.models import APIKey
-from ..roles.models import Grant
-from ..roles.policy import Held, Policy, current_policy
-from ..roles.provenance import DIRECT, SUPERUSER, Key, Ways
+from ..roles.policy import Policy, current_policy
+from ..roles.provenance import SUPERUSER, Key, Ways
 from ..tokens.models import TokenSession
-
-CHUNK: Final = 2000
+from .held import CHUNK, Principal, RowRights, held_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,59 +61,6 @@ class Holder:
             "needs": self.needs,
             "paths": list(self.paths),
         }
-
-
-@dataclass(frozen=True, slots=True)
-class Given:
-    """One grant as it reaches a principal."""
-
-    start: str
-    role_id: int | None
-    scope_id: int | None
-    on: str
-
-    @property
-    def right(self) -> tuple[int | None, int | None, bool]:
-        return self.role_id, self.scope_id, bool(self.on)
-
-
-@dataclass(frozen=True, slots=True)
-class Principal:
-    """What one principal holds of what is asked. The same for all who hold the same."""
-
-    given: frozenset[Given] = frozenset()
-    permissions: frozenset[str] = frozenset()
-    """Django permissions that Django's own tables give."""
-    is_superuser: bool = False
-
-
-class RowRights:
-    """The rights of a principal from rows that are at hand (the `Rights` of `core.access`, as far as a decision asks)."""
-
-    def __init__(self, principal: Principal, policy: Policy, held: Held, granted: frozenset[str] | None) -> None:
-        self.principal, self.policy, self.held, self.granted = principal, policy, held, granted
-
-    def has_permission(self, permission: str) -> bool:
-        effective = None if self.granted is None else self.granted & (self.held.scopes | self.held.object_scopes)
-        if effective is not None and permission not in core_scopes.registry.permissions(effective):
-            return False
-        return self.principal.is_superuser or permission in self.held.permissions | self.principal.permissions
-
-    def covers_role(self, role: str, scopes: frozenset[str]) -> bool:
-        if self.granted is None:
-            return True
-        rights = self.policy.role(role)
-        if rights is None or not (rights.scopes or rights.permissions):
-            return False
-        return rights.scopes <= scopes and rights.permissions <= core_scopes.registry.permissions(scopes)
-
-    def objects_with_scope(self, model: Any, scope: str) -> Any:
-        raise NotImplementedError  # a decision on everything asks for no objects
-
-    objects_with_role = objects_with_scope
-
-    def on(self, obj: Any) -> tuple[frozenset[str], frozenset[str]]:
-        raise NotImplementedError
 
 
 def leaves(requirement: Requirement) -> Iterator[Requirement]:
@@ -158,7 +101,7 @@ class Holders:
 
     def principals(self) -> Iterator[tuple[Holder, Principal]]:
         """Active users and service accounts."""
-        held = self._held()
+        held = held_of(self.keys, self.policy, self.at)
         columns = ["pk", get_user_model().USERNAME_FIELD, "service_account__name"]
         has_superusers = hasattr(get_user_model(), "is_superuser")
         users = get_user_model()._default_manager.order_by("pk")
@@ -204,60 +147,6 @@ class Holders:
             if allowed:
                 needs = self._factors() if strong else ""
                 yield self._holder(kind, pk, name, owner, principal, everywhere=everywhere, needs=needs, scopes=scopes)
-
-    def _held(self) -> dict[Any, tuple[frozenset[Given], frozenset[str]]]:
-        """User id to the grants, and the permissions of Django's own, that give anything of what is asked."""
-        shared: dict[Any, Any] = {}  # most hold the same: one object for all of them
-        given: dict[Any, frozenset[Given]] = {}
-        groups: dict[Any, frozenset[Given]] = {}
-        for user_id, group_id, *columns in self._grants():
-            one = Given(*columns)
-            into, pk = (given, user_id) if group_id is None else (groups, group_id)
-            both = into.get(pk, frozenset()) | {one}
-            into[pk] = shared.setdefault(both, both)
-        permissions: dict[Any, frozenset[str]] = {}
-        lent: dict[Any, frozenset[str]] = {}
-        names = [name for kind, name in self.keys if kind == "permission"]
-        model: Any = get_user_model()
-        if names and hasattr(model, "user_permissions"):
-            _labelled(model.user_permissions.through, names, permissions, _user_column(model.user_permissions.through))
-            _labelled(Group.permissions.through, names, lent, "group_id")
-        if (groups or lent) and hasattr(model, "groups"):
-            through = model.groups.through
-            members = through._default_manager.filter(group_id__in={*groups, *lent}).values_list(
-                _user_column(through), "group_id"
-            )
-            for user_id, group_id in members.iterator(chunk_size=CHUNK):
-                both = given.get(user_id, frozenset()) | groups.get(group_id, frozenset())
-                given[user_id] = shared.setdefault(both, both)
-                if group_id in lent:
-                    permissions[user_id] = permissions.get(user_id, frozenset()) | lent[group_id]
-        return {pk: (given.get(pk, frozenset()), permissions.get(pk, frozenset())) for pk in {*given, *permissions}}
-
-    def _grants(self) -> Iterator[tuple[Any, ...]]:
-        """User id, group id, and the columns of `Given`."""
-        giving = Q(pk__in=())
-        for kind, name in self.keys:
-            if kind == "role":
-                giving |= Q(role__in=self.policy.roles_including(name))
-                continue
-            by_role = self.policy.roles_giving_scope if kind == "scope" else self.policy.roles_giving_permission
-            by_scope = self.policy.scopes_giving if kind == "scope" else self.policy.scopes_opening
-            giving |= Q(role__in=by_role(name)) | Q(scope__in=by_scope(name))
-        columns = ("user_id", "group_id", "role_id", "scope_id", "object_id")
-        types = {"app": F("content_type__app_label"), "model": F("content_type__model"), "group_name": F("group__name")}
-        rows = Grant.objects.active(self.at).filter(giving).order_by().annotate(**types)
-        for user, group, role, scope, pk, app, model, name in rows.values_list(*columns, *types).iterator(
-            chunk_size=CHUNK
-        ):
-            yield (
-                user,
-                group,
-                DIRECT if group is None else f"group {name}",
-                role,
-                scope,
-                f"{app}.{model}:{pk}" if pk else "",
-            )
 
     def _verdict(
         self, principal: Principal, granted: frozenset[str] | None, *, can_step_up: bool = True
@@ -333,25 +222,6 @@ class Holders:
                     yield " -> ".join((*via, key[1])) + (f" on {one.on}" if one.on else "")
             if key[0] == "permission" and key[1] in principal.permissions:
                 yield f"Django's own permissions -> {key[1]}"
-
-
-def _labelled(through: Any, names: list[str], into: dict[Any, frozenset[str]], column: str) -> None:
-    """Fill `into` with the permissions among `names` that the rows of `through` give."""
-    wanted = Q(pk__in=())
-    for name in names:
-        app, _, codename = name.partition(".")
-        wanted |= Q(permission__content_type__app_label=app, permission__codename=codename)
-    rows = through._default_manager.filter(wanted).values_list(
-        column, "permission__content_type__app_label", "permission__codename"
-    )
-    for pk, app, codename in rows.iterator(chunk_size=CHUNK):
-        into[pk] = into.get(pk, frozenset()) | {f"{app}.{codename}"}
-
-
-def _user_column(through: Any) -> str:
-    model = get_user_model()
-    fields = (field for field in through._meta.concrete_fields if field.remote_field is not None)
-    return str(next(field.attname for field in fields if field.remote_field.model is model))
 
 
 def _keys(at: datetime) -> Iterator[Any]:

@@ -12,6 +12,7 @@ from ..access.callers import Anonymous, Caller, Imagined, SignedIn, WithKey, Wit
 from ..access.context import Context
 from ..access.naming import session_named
 from ..access.presented import Shown
+from ..core import scopes as core_scopes
 from ..core.addresses import parse_address
 from ..core.assurance import ACR_LEVELS
 from ..exceptions import UnknownName
@@ -25,7 +26,7 @@ MAX_TEXT = 10_000
 
 def add_caller(parser: CommandParser) -> None:
     """Who asks: one of many ways to say it."""
-    who = arguments.add_principal(parser, what="who asks, signed in and with all that they hold")
+    who = arguments.add_principal(parser, what="who asks, with all that they hold")
     who.add_argument(
         "--key", metavar="ID", help="API key by id (list_api_keys), or by the 12 characters after its prefix."
     )
@@ -69,24 +70,28 @@ def caller(options: Mapping[str, Any]) -> Caller:
     scopes = arguments.words(options.get("scope"))
     granted = names.scope_names(scopes) if scopes else None
     user = arguments.principal(options)
-    if user is not None:
-        return SignedIn(user) if granted is None else WithScopes(user, granted)
+    if user is not None and granted is None and not options.get("service_account"):
+        return SignedIn(user)
+    if user is not None:  # nobody signs in as a service account
+        return WithScopes(user, core_scopes.registry.names() if granted is None else granted)
     if options.get("role"):
         return Imagined(frozenset(names.role(name).name for name in options["role"]), granted=granted)
     if granted is not None:
         raise CommandError("--scope goes with --user, --service-account or --role: other credentials have their own.")
+    return _with_credential(options)
+
+
+def _with_credential(options: Mapping[str, Any]) -> Caller:
     if options.get("key") is not None:
         return WithKey(key_row(options["key"]))
     if options.get("session"):
         return session_named(options["session"])
-    if options.get("credential"):
-        text = sys.stdin.read(MAX_TEXT).strip()
-        if not text:
-            raise CommandError(
-                "There is nothing on stdin: pipe the credential in, as: explain_access --credential - GET / < FILE"
-            )
-        return Shown(text)
-    return Anonymous()
+    if not options.get("credential"):
+        return Anonymous()
+    text = sys.stdin.read(MAX_TEXT).strip()
+    if not text:
+        raise CommandError("Nothing is on stdin: pipe the credential in, as explain_access --credential - GET / < FILE")
+    return Shown(text)
 
 
 def context(options: Mapping[str, Any]) -> Context:

@@ -6,7 +6,7 @@
 import os
 import random
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -17,6 +17,7 @@ from django.db import transaction
 from django.utils import timezone
 from rest_framework.test import APIClient
 
+from django_apiaccess.access.advice import advise
 from django_apiaccess.access.callers import Anonymous, SignedIn, WithKey
 from django_apiaccess.access.context import Context
 from django_apiaccess.access.explain import explain
@@ -298,3 +299,53 @@ def test_the_verdict_and_the_status_of_1000_random_requests_are_those_of_the_liv
             "rate",
             "object",
         } <= set(steps)
+
+
+def give(changes, caller_user, key, operator):
+    """What was advised, for real."""
+    for name in changes.scopes:
+        roles.grant(user=caller_user, scope=name, on=changes.on, by=operator)
+    for name in changes.roles:
+        roles.grant(user=caller_user, role=name, on=changes.on, by=operator)
+    if changes.key_scopes:
+        scopes = APIKey.objects.get(pk=key.pk).scopes | changes.key_scopes
+        APIKey.objects.filter(pk=key.pk).update(scopes=scopes)
+
+
+def test_what_is_advised_for_a_refused_key_allows_the_live_request_and_nothing_smaller_that_was_tried_does(
+    world, operator
+):
+    advised = 0
+    live_keys = [issued for issued in world.keys if WithKey(load(issued.text.split("_")[1])).row.is_active]
+    for _ in range(1000):
+        method, path = random_request(world)
+        issued = world.chance.choice(live_keys)
+        caller, context = WithKey(load(issued.text.split("_")[1])), {"address": "127.0.0.1", "secure": True}
+        try:
+            if explain(caller, method, path, Context(**context)).allowed:
+                continue
+            advice = advise(caller, method, path, Context(**context))
+        except UnknownName:
+            continue
+        changes = advice.changes
+        if not changes:
+            continue
+        client = APIClient()
+        client.credentials(HTTP_AUTHORIZATION=f"Api-Key {issued.text}")
+        with transaction.atomic():
+            give(changes, get_user_model().objects.get(pk=caller.row.principal_id), issued.key, operator)
+            assert live_status(client, method, path, context) not in {401, 403}, (advice.text, method, path)
+            transaction.set_rollback(True)
+        for less in smaller_than(changes):
+            assert not explain(caller, method, path, Context(**context), changes=less).allowed, (advice.text, less)
+        advised += 1
+        if advised == 25:
+            break
+    assert advised == 25
+
+
+def smaller_than(changes):
+    """The changes with one of their things left out."""
+    for column in ("scopes", "roles", "key_scopes"):
+        names = getattr(changes, column)
+        yield from (replace(changes, **{column: names - {name}}) for name in names)

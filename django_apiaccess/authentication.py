@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, ClassVar, Never
 
 from rest_framework.authentication import BaseAuthentication, CSRFCheck
 from rest_framework.request import Request
 
 from .authn import exposed, header, kinds, responses
-from .authn.client import RequestClient, is_secure, where_of
+from .authn.client import RequestClient, is_in_clear, where_of
 from .authn.failures import charge, network_bucket
 from .authn.possession import nonce_headers
 from .conf import access_settings
@@ -103,11 +104,11 @@ class AccessAuthentication(BaseAuthentication):
     def _verified(self, request: Request) -> Access | None:
         http = request._request
         presented = header.presented(http.META) if self.only != "session" else None
-        in_clear = access_settings.REQUIRE_TLS and not is_secure(http)
+        in_clear = is_in_clear(http)
         if presented is None:
             if in_clear and self.takes("session") and access_settings.session_cookie in http.COOKIES:
                 raise InvalidCredential(Reason.INSECURE_TRANSPORT, "session cookie over plain HTTP")
-            return self._session(http) if self.takes("session") else None
+            return self.session_access(http) if self.takes("session") else None
         if in_clear:
             exposed.end(presented, RequestClient(http))
             raise InvalidCredential(Reason.INSECURE_TRANSPORT, f"{presented.scheme} credential over plain HTTP")
@@ -135,7 +136,12 @@ class AccessAuthentication(BaseAuthentication):
         authenticators = request.authenticators or ()
         return not authenticators or authenticators[-1] is self
 
-    def _session(self, http: Any) -> Access | None:
+    def accepts(self, access: Access) -> bool:
+        """Whether a verified access is of those that this class is for."""
+        return True
+
+    def session_access(self, http: Any, *, at: datetime | None = None) -> Access | None:
+        """What the session of a Django request gives at a moment (now); None: nobody's. Raises `InvalidCredential`."""
         user = getattr(http, "apiaccess_pending_user", None) or getattr(http, "user", None)
         if user is None or not user.is_active or user.is_anonymous:
             return None
@@ -148,7 +154,7 @@ class AccessAuthentication(BaseAuthentication):
         problem.process_request(http)
         if problem.process_view(http, None, (), {}):  # type: ignore[arg-type]
             raise InvalidCredential(Reason.CSRF, kind="session", principal_id=user.pk, credential_label=str(user))
-        return access_of_user(user, can_step_up=True, **proof_of(session))
+        return access_of_user(user, at=at, can_step_up=True, **proof_of(session))
 
     def _refuse(self, error: InvalidCredential, request: Request) -> Never:
         where = where_of(request)
@@ -200,9 +206,12 @@ class JWTAuthentication(AccessAuthentication):
 class OAuth2Authentication(JWTAuthentication):
     """Access tokens that were given to an OAuth 2 client only (`contrib.oauth`, `TRUSTED_ISSUERS`): not those of our own log-in."""
 
+    def accepts(self, access: Access) -> bool:
+        return not access.first_party
+
     def _verified(self, request: Request) -> Access | None:
         access = super()._verified(request)
-        if access is not None and access.first_party:
+        if access is not None and not self.accepts(access):
             if not self._is_last(request):
                 return None
             raise InvalidCredential(

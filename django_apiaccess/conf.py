@@ -612,6 +612,11 @@ class AccessSettings:
         return bool(django_settings.DEBUG)
 
     @property
+    def middleware(self) -> tuple[str, ...]:
+        """Django's MIDDLEWARE."""
+        return tuple(django_settings.MIDDLEWARE)
+
+    @property
     def proxy_ssl_header(self) -> tuple[str, str] | None:
         """Django's SECURE_PROXY_SSL_HEADER: the header (as META names it) and its value for HTTPS."""
         return django_settings.SECURE_PROXY_SSL_HEADER or None

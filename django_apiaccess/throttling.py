@@ -10,13 +10,25 @@ from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
 from .authn.client import where_of
-from .authn.rates import take
+from .authn.rates import Taken, peek, take
 from .core.access import Access
 from .core.rates import parse_rate
 from .core.reasons import Reason
 from .edge import RateLimited
 from .events.later import refused_later
 from .events.tags import Action
+
+
+def counted_as(access: Access) -> str:
+    """The subject whose requests are counted together: the credential."""
+    return f"{access.credential.kind}:{access.credential.id}"
+
+
+def rate_left(access: Access | None) -> Taken | None:
+    """What the throttle would answer to a request with `access`, counting nothing; None: it has no rate."""
+    if not isinstance(access, Access) or not access.rate:
+        return None
+    return peek(counted_as(access), parse_rate(access.rate), time.time())
 
 
 class AccessRateThrottle(BaseThrottle):
@@ -30,7 +42,7 @@ class AccessRateThrottle(BaseThrottle):
         if not isinstance(access, Access) or not access.rate:
             return True
         rate = parse_rate(access.rate)
-        taken = take(f"{access.credential.kind}:{access.credential.id}", rate, time.time())
+        taken = take(counted_as(access), rate, time.time())
         headers = getattr(view, "headers", None)
         if headers is not None:
             headers["RateLimit-Policy"] = f'"credential";q={rate.limit};w={rate.seconds}'

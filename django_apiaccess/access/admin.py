@@ -12,17 +12,19 @@ from django.urls import get_resolver
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from ..adminkit.base import AccessModelAdmin, Panel, ReadOnly, admin_url
+from ..adminkit.base import Panel, ReadOnly, Tool, admin_url
 from ..adminkit.html import NOTHING, badge, codes, link, table
 from ..core import scopes as core_scopes
+from ..roles.admin_explain import may_explain, tester_url
 from ..roles.admin_rights import grants_table
 from ..roles.models import Grant, Role, Scope
 from ..roles.policy import current_policy
+from .admin_tester import TesterPages
 from .inventory import Endpoint, endpoints
 
 
 @admin.register(Scope)
-class ScopeAdmin(ReadOnly, AccessModelAdmin):
+class ScopeAdmin(ReadOnly, TesterPages):
     """Scopes: what each opens, which endpoints ask for it, who has it."""
 
     list_display = ("name", "description", "declared", "implies", "opens", "asked_by", "in_roles")
@@ -32,6 +34,9 @@ class ScopeAdmin(ReadOnly, AccessModelAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Scope]:
         rows: QuerySet[Scope] = super().get_queryset(request)
         return rows.annotate(role_count=Count("roles", distinct=True))
+
+    def tools(self, request: HttpRequest, obj: Any) -> list[Tool]:
+        return [Tool(_("Access tester"), tester_url(), "rule")] if may_explain(request) else []
 
     def panels(self, request: HttpRequest, obj: Any) -> list[Panel]:
         found = [endpoints_panel(obj.name), roles_panel(obj.name)]

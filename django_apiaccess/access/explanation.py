@@ -4,10 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from ..core.reasons import Reason
 from ..core.requirement import Requirement
+
+STEPS: Final = (
+    "transport",
+    "parse",
+    "checksum",
+    "look_up",
+    "status",
+    "restrictions",
+    "session",
+    "guard",
+    "requirement",
+    "permission_class",
+    "rate",
+    "object",
+)
+"""The questions in the order in which a live request meets them; a kind of credential meets those that it has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +32,7 @@ class Part:
 
     `sources` say where a right comes from. `status` is what the caller sees where this part ends the request at once. A part that is not
     `decisive` only tells: the request goes on without what it asked for, as one whose credential does not count goes on as anonymous.
+    `step` is which of `STEPS` it is; of a part of a requirement, what it asks for (`scope`, `role`, `permission`, `mfa`).
     """
 
     text: str
@@ -27,10 +44,12 @@ class Part:
     status: int | None = None
     decisive: bool = True
     requirement: Requirement | None = field(default=None, repr=False)
+    step: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """As plain data for JSON."""
         found: dict[str, Any] = {
+            "step": self.step,
             "text": self.text,
             "allowed": self.allowed,
             "reason": None if self.reason is None else self.reason.value,
@@ -60,7 +79,9 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """The verdict on one request. `status` is what the caller sees where it is refused."""
+    """The verdict on one request. `status` is what the caller sees where it is refused; 404 where access is given, and the object that the
+    path names is not there for the caller.
+    """
 
     allowed: bool
     method: str
@@ -77,7 +98,8 @@ class Explanation:
         told = tuple(parts)
         end = next((part for part in told if part.decisive and not part.allowed), None)
         if end is None:
-            return cls(True, method, path, view, told)
+            missing = next((part.status for part in told if not part.decisive and part.step == "object"), None)
+            return cls(True, method, path, view, told, status=missing)
         cause = next(part for part in told if not part.allowed)
         leaf = next(cause.refused_leaves())
         detail = f"{leaf.text}: {leaf.detail}" if leaf.detail else leaf.text

@@ -17,7 +17,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from django.urls.resolvers import RoutePattern
 
 from ..core.requirement import And, Requirement
-from .declaration import DeclarationError
+from .declaration import SAFE_METHODS, DeclarationError
 
 CONVERTED: Final = re.compile(r"<(?:[^<>:]+:)?([^<>:]+)>")
 DRF_SUFFIX: Final = re.compile(r"<drf_format_suffix[^<>]*:format>")
@@ -54,6 +54,15 @@ class Endpoint:
     """The classes of a DRF view, as it names them or as they are by default."""
     narrowed: bool = False
     """Whether `GrantedObjectsFilter` narrows what it works on."""
+
+    @property
+    def opens_single_objects(self) -> bool:
+        """Whether it may be entered with a right on single objects alone (`permissions.opens_single_objects`)."""
+        from ..filters import narrows_objects
+
+        if self.cls is None or not narrows_objects(self.cls):
+            return False
+        return "{" in self.path or self.method in SAFE_METHODS
 
     @property
     def declared(self) -> bool:

@@ -1,34 +1,30 @@
-"""A request that nobody sent, put before the permission classes of its view. Nothing is written: no event, no use, no rate.
+"""A request that nobody sent, put before its view. `weighing` asks the view about it. Nothing is written: no event, no use, no rate.
 
 This module looks at the DRF edge from outside, as `inventory` does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
-from django.core.exceptions import PermissionDenied
 from django.core.handlers.wsgi import WSGIRequest
-from django.http import Http404
 from django.urls import Resolver404, resolve
-from rest_framework.exceptions import APIException
-from rest_framework.permissions import AND, NOT, OR
+from rest_framework.authentication import SessionAuthentication
 
 from ..authentication import AccessAuthentication
-from ..authn import responses
+from ..authn.client import RequestClient, is_in_clear
+from ..authn.kinds import enabled_kinds
 from ..core.access import Access
-from ..core.decision import Decision
-from ..core.reasons import Reason
-from ..core.requirement import Requirement
 from ..exceptions import UnknownName
-from ..permissions import HasAccess, declared_by, guard_problem, judge, judge_object
+from ..filters import narrows_objects
+from ..permissions import access_of
 from ..roles.names import nearest
-from .declaration import METHODS
-from .explanation import Part
+from .context import Context
+from .declaration import METHODS, SAFE_METHODS
+from .imagined import Changes, amended
 from .inventory import bound_view, dotted, drf_callback, routes
 
 
@@ -40,9 +36,11 @@ class Simulation:
     path: str
     view: Any
     request: Any
+    context: Context
+    changes: Changes = field(default_factory=Changes)
 
     @classmethod
-    def of(cls, method: str, path: str, *, address: str = "", origin: str = "") -> Simulation:
+    def of(cls, method: str, path: str, context: Context, changes: Changes | None = None) -> Simulation:
         """The view that takes `method` on `path`. Raises `UnknownName` that names the nearest."""
         path = "/" + path.partition("?")[0].lstrip("/")
         verb = method.upper()
@@ -61,139 +59,105 @@ class Simulation:
         offered = [name.upper() for name in view.http_method_names if hasattr(view, name)]
         if verb not in offered:
             raise UnknownName(f"{path!r} takes {', '.join(sorted(offered))}, not {verb}.", field="method")
-        http = http_request(verb, path, address, origin)
+        http = http_request(verb, path, context)
         http.resolver_match = match
         view.args, view.kwargs = match.args, match.kwargs
         view.headers = {}
         view.request = view.initialize_request(http, *match.args, **match.kwargs)
         view.format_kwarg = match.kwargs.get("format")
         view.request.user, view.request.auth = AnonymousUser(), None
-        return cls(verb, path, view, view.request)
+        return cls(verb, path, view, view.request, context, changes or Changes())
 
     @property
     def view_name(self) -> str:
         return dotted(type(self.view))
 
-    def sign_in(self, user: Any, access: Access | None) -> None:
-        """Let `user` be the caller, with `access`; None: brought by another authenticator."""
-        self.request.user, self.request.auth = user, access
+    @property
+    def http(self) -> WSGIRequest:
+        """The Django request."""
+        return self.request._request  # type: ignore[no-any-return]
 
-    def takes(self, kind: str) -> bool:
-        """Whether an authenticator of the view accepts credentials of ours of that kind."""
-        return any(
-            isinstance(found, AccessAuthentication) and found.takes(kind) for found in self.view.get_authenticators()
+    @property
+    def client(self) -> RequestClient:
+        """Where it comes from, as credentials may be bound to it."""
+        return RequestClient(self.http)
+
+    def sign_in(self, access: Access, *, ours: bool = True) -> None:
+        """Let its principal be the caller, with what would be given them, if anything. Not `ours`: another authenticator brought them."""
+        if self.changes:
+            access = amended(access, self.changes)
+        self.request.user, self.request.auth = access.principal, access if ours else None
+        if not ours:
+            self.request.__dict__["apiaccess_other"] = access  # where `permissions.access_of` keeps it
+
+    @property
+    def access(self) -> Access | None:
+        """The caller's; None: nobody's."""
+        return access_of(self.request)
+
+    @property
+    def in_clear(self) -> bool:
+        """Whether a credential is refused for the lack of TLS."""
+        return is_in_clear(self.http)
+
+    def reader(self, kind: str) -> AccessAuthentication | None:
+        """The authenticator of the view that reads credentials of that kind; None: none of ours does."""
+        enabled = kind == "session" or kind in {one.name for one in enabled_kinds()}
+        for found in self.view.get_authenticators():
+            if isinstance(found, AccessAuthentication) and enabled and found.takes(kind):
+                return found
+            if kind == "session" and isinstance(found, SessionAuthentication):
+                return None  # DRF's comes first
+        return None
+
+    @property
+    def opens_single_objects(self) -> bool:
+        """Whether it may be entered with a right on single objects alone."""
+        return narrows_objects(self.view) and bool(self.view.kwargs or self.method in SAFE_METHODS)
+
+    def reads_headers(self) -> bool:
+        """Whether an authenticator of ours looks for a credential in a header."""
+        found = self.view.get_authenticators()
+        return any(isinstance(one, AccessAuthentication) and one.only != "session" for one in found)
+
+    def status(self, meant: int | None) -> int | None:
+        """What the caller sees of a status: DRF turns 401 into 403 where the view's first authenticator has no challenge to send."""
+        found = self.view.get_authenticators()
+        asks = bool(found) and found[0].authenticate_header(self.request)
+        return 403 if meant == 401 and not asks else meant
+
+    def has_other_readers(self) -> bool:
+        """Whether an authenticator that is none of ours may bring somebody."""
+        return any(not isinstance(found, AccessAuthentication) for found in self.view.get_authenticators())
+
+    def ends_unread(self) -> bool:
+        """Whether a credential in a header that no authenticator read ends the request, instead of counting for nothing."""
+        found = self.view.get_authenticators()
+        return bool(found) and isinstance(found[-1], AccessAuthentication) and found[-1].only != "session"
+
+    def named_object(self) -> Any:
+        """The object that the path names, whoever may see it; None where it names none, or the view does not say of what kind."""
+        value = self.view.kwargs.get(
+            getattr(self.view, "lookup_url_kwarg", None) or getattr(self.view, "lookup_field", "")
         )
-
-    def guard(self) -> Part | None:
-        """The refusal of a scoped credential on a view that `HasAccess` does not guard; None where it does."""
-        problem = guard_problem(self.request)
-        if not problem:
+        if value is None or not hasattr(self.view, "get_queryset"):
             return None
-        detail = f"{problem}, so it refuses scoped credentials"
-        return Part("guard", allowed=False, reason=Reason.UNDECLARED, detail=detail, status=responses.UNDECLARED.status)
-
-    def judged(self) -> Iterator[Part]:
-        """The answers of the view's permissions, one each; then that of the object in the path; nothing after the first no."""
-        permissions = self.view.get_permissions()
-        for permission in permissions:
-            part = self._weigh(permission)
-            yield part
-            if not part.allowed:
-                return
-        marked = declared_by(getattr(self.view, self.method.lower(), None))
-        if marked is not None and not any(isinstance(permission, HasAccess) for permission in permissions):
-            yield self._asked(marked)  # the handler asks by itself
-        yield from self._object(permissions)
-
-    def _asked(self, requirement: Requirement | None) -> Part:
-        return self._part(judge(self.request, self.view, requirement), requirement)
-
-    def _weigh(self, permission: Any, obj: Any = None) -> Part:
-        """One permission as DRF asks it: `|` and `&` from left to right, an exception ends it."""
-        if isinstance(permission, HasAccess):
-            return self._weigh_ours(permission, obj)
-        if isinstance(permission, AND | OR):
-            return self._weigh_pair(permission, obj)
-        if isinstance(permission, NOT):
-            inner = self._weigh(permission.op1, obj)  # type: ignore[attr-defined]
-            allowed = not inner.allowed and inner.status is None
-            return Part("not", allowed=allowed, parts=(inner,), status=inner.status)
-        name = type(permission).__name__
         try:
-            if obj is None:
-                allowed = bool(permission.has_permission(self.request, self.view))
-            else:
-                allowed = bool(permission.has_object_permission(self.request, self.view, obj))
-        except (APIException, PermissionDenied, Http404) as error:
-            status = getattr(error, "status_code", 404 if isinstance(error, Http404) else 403)
-            return Part(name, allowed=False, detail=f"answers {status}", status=status)
-        except Exception as error:  # noqa: BLE001 - a project's own class: the request would end here too
-            return Part(name, allowed=False, detail=f"fails with {error!r}", status=500)
-        return Part(name, allowed=allowed, detail="" if allowed else "a permission class of the view")
-
-    def _weigh_ours(self, permission: HasAccess, obj: Any) -> Part:
-        requirement = permission.requirement_for(self.request, self.view)
-        if obj is None:
-            return self._asked(requirement)
-        decision = judge_object(self.request, requirement, obj)
-        return Part("HasAccess", allowed=True) if decision is None else self._part(decision, requirement)
-
-    def _weigh_pair(self, permission: Any, obj: Any) -> Part:
-        name, stop = ("either", True) if isinstance(permission, OR) else ("both", False)
-        parts: list[Part] = []
-        for side in (permission.op1, permission.op2):
-            if obj is not None and stop and not self._weigh(side).allowed:
-                continue  # DRF's OR: a side counts for an object only where it let the request in
-            parts.append(self._weigh(side, obj))
-            if parts[-1].allowed is stop or parts[-1].status is not None:
-                break
-        last = parts[-1] if parts else Part(name, allowed=False)
-        return Part(name, allowed=last.allowed, reason=last.reason, parts=tuple(parts), status=last.status)
-
-    def _object(self, permissions: list[Any]) -> Iterator[Part]:
-        """What the permissions say of the object that the path names, for views that look one up as DRF's generic views do."""
-        view = self.view
-        value = view.kwargs.get(getattr(view, "lookup_url_kwarg", None) or getattr(view, "lookup_field", ""))
-        if value is None or not hasattr(view, "get_object"):
-            return
-        try:
-            obj = view.filter_queryset(view.get_queryset()).filter(**{view.lookup_field: value}).first()
+            return self.view.get_queryset().filter(**{self.view.lookup_field: value}).first()
         except Exception:  # noqa: BLE001 - the project's own look-up needs more than this request has
-            return
-        if obj is None:
-            yield Part("object", allowed=True, detail="there is none within reach: the answer is 404", decisive=False)
-            return
-        parts = [self._weigh(permission, obj) for permission in permissions]
-        refused = next((part for part in parts if not part.allowed), None)
-        if refused is not None:
-            reason, status = refused.reason, refused.status
-            yield Part(f"object {obj}", allowed=False, reason=reason, parts=tuple(parts), status=status)
-
-    def _part(self, decision: Decision, requirement: Requirement | None) -> Part:
-        """A decision as a part, with the status that its refusal has."""
-        part = _of_decision(decision, requirement)
-        if decision.allowed:
-            return part
-        if decision.reason is Reason.NO_CREDENTIAL:
-            return replace(part, status=responses.NOT_AUTHENTICATED.status)
-        answer = responses.UNDECLARED if requirement is None else responses.for_decision(decision, requirement)
-        return replace(part, status=answer.status)
+            return None
 
 
-def _of_decision(decision: Decision, requirement: Requirement | None) -> Part:
-    inner = getattr(requirement, "parts", ())
-    parts = tuple(_of_decision(*pair) for pair in zip(decision.parts, inner, strict=True)) if decision.parts else ()
-    return Part(decision.text, decision.allowed, decision.reason, decision.detail, parts=parts, requirement=requirement)
-
-
-def http_request(method: str, path: str, address: str, origin: str) -> WSGIRequest:
+def http_request(method: str, path: str, context: Context) -> WSGIRequest:
+    """A request of Django's that nobody sent."""
+    origin = context.origin
     environ = {
         "REQUEST_METHOD": method,
         "PATH_INFO": path,
-        "REMOTE_ADDR": address,
+        "REMOTE_ADDR": context.address,
         "SERVER_NAME": "localhost",
-        "SERVER_PORT": "443",
-        "wsgi.url_scheme": "https",
+        "SERVER_PORT": "443" if context.secure else "80",
+        "wsgi.url_scheme": "https" if context.secure else "http",
         "wsgi.input": BytesIO(),
     }
     request = WSGIRequest({**environ, "HTTP_ORIGIN": origin} if origin else environ)

@@ -39,6 +39,11 @@ def is_secure(request: Any) -> bool:
     return _is_from_proxy(http.META) and _says_https(http.META)
 
 
+def is_in_clear(request: Any) -> bool:
+    """Whether a credential in the request is refused for travelling over plain HTTP (`REQUIRE_TLS`)."""
+    return access_settings.REQUIRE_TLS and not is_secure(request)
+
+
 def claims_https(meta: Mapping[str, Any]) -> bool:
     """Whether a header says that TLS ended in front of us, whoever sent it: then a proxy may be missing in `TRUSTED_PROXIES`."""
     return _says_https(meta) or "https" in meta.get("HTTP_X_FORWARDED_PROTO", "").lower()

@@ -47,6 +47,27 @@ def take(subject: str, rate: Rate, now: float) -> Taken:
     return Taken(count <= rate.limit, max(0, rate.limit - count), reset)
 
 
+def peek(subject: str, rate: Rate, now: float) -> Taken:
+    """What `take` would answer, counting nothing. A cache that fails is answered for by the database."""
+    window = int(now // rate.seconds)
+    reset = (window + 1) * rate.seconds - now
+    count = _counted(subject, rate, window) + 1
+    return Taken(count <= rate.limit, max(0, rate.limit - count), reset)
+
+
+def _counted(subject: str, rate: Rate, window: int) -> int:
+    """The requests of the window so far."""
+    alias = access_settings.SHARED_CACHE
+    if alias is not None and not seen.is_down(alias):
+        key = _cache_key(subject, rate, window)
+        try:
+            return max(int(caches[alias].get(key, 0)), seen.count(key))
+        except Exception as error:  # noqa: BLE001 - as in `_in_cache`
+            seen.failed(alias, error)
+    rows = RateCounter.objects.using(router.db_for_write(RateCounter)).filter(subject=_row_key(subject, rate))
+    return rows.filter(window__gte=window).values_list("count", flat=True).first() or 0
+
+
 class Seen:
     """The highest counts that this process has seen in the current windows: where counting goes on when the cache is emptied or fails."""
 
@@ -82,7 +103,7 @@ seen: Final = Seen()
 
 def _in_cache(alias: str, subject: str, rate: Rate, window: int) -> int:
     """The count including this request. While the cache is down the database counts, from the count that was seen last."""
-    key = f"apiaccess:rate:{hashlib.sha256(f'{subject}|{rate.seconds}'.encode()).hexdigest()[:32]}:{window}"
+    key = _cache_key(subject, rate, window)
     count = None
     if not seen.is_down(alias):
         try:
@@ -93,6 +114,14 @@ def _in_cache(alias: str, subject: str, rate: Rate, window: int) -> int:
         count = _in_database(subject, rate, window, floor=seen.count(key))
     seen.note(key, count)
     return count
+
+
+def _cache_key(subject: str, rate: Rate, window: int) -> str:
+    return f"apiaccess:rate:{hashlib.sha256(f'{subject}|{rate.seconds}'.encode()).hexdigest()[:32]}:{window}"
+
+
+def _row_key(subject: str, rate: Rate) -> str:
+    return f"{subject}|{rate.seconds}"[:100]
 
 
 def _increment(alias: str, key: str, rate: Rate) -> int:
@@ -134,7 +163,7 @@ request_finished.connect(count_again, dispatch_uid="django_apiaccess.rates")
 
 
 def _count_in_database(subject: str, rate: Rate, window: int, floor: int = 0) -> int:
-    subject = f"{subject}|{rate.seconds}"[:100]
+    subject = _row_key(subject, rate)
     rows = RateCounter.objects.using(router.db_for_write(RateCounter)).filter(subject=subject)
     before = Greatest(F("count"), Value(floor)) if floor else F("count")
     for _try in range(TRIES if floor < rate.limit else 0):

@@ -13,6 +13,7 @@ from .decision import Decision
 from .requirement import (
     And,
     Authenticated,
+    FirstParty,
     HasMFA,
     HasPermission,
     HasRole,
@@ -63,7 +64,7 @@ def _needed(  # noqa: PLR0911 - a line for each kind
     match requirement:
         case HasScope():
             return frozenset({requirement.name})
-        case Public() | Authenticated() | HasMFA():
+        case Public() | Authenticated() | FirstParty() | HasMFA():
             return NOTHING
         case HasPermission():
             return access.rights.scopes_opening(requirement.name) if access.rights is not None else access.scopes

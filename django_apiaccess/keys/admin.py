@@ -17,6 +17,7 @@ from django.views.decorators.debug import sensitive_variables
 from ..adminkit.base import DeletedOnlyWithItsUser, Panel, Tool, admin_url
 from ..adminkit.html import codes, exact, moment
 from ..roles.admin import can_look_up_users
+from ..roles.admin_explain import explain_tools
 from ..roles.models import Grant
 from .admin_accounts import ServiceAccountAdmin
 from .admin_columns import rights_panel, secrets_panel, status_badge
@@ -95,6 +96,7 @@ class APIKeyAdmin(DeletedOnlyWithItsUser, KeyPages):
         found = []
         if self.allows(request, Grant, "view"):
             found.append(Tool(_("Rights of %s") % obj.principal, admin_url(Grant, "rights", obj.principal_id), "badge"))
+        found += explain_tools(request, "key", obj.pk)
         if obj.status == APIKey.Status.ACTIVE and self.has_rotate_permission(request, obj):
             found.append(Tool(_("Rotate"), admin_url(APIKey, "rotate", obj.pk), "autorenew"))
         if obj.revoked_at is None and self.has_revoke_permission(request, obj):

@@ -69,28 +69,42 @@ class APIKeyKind:
 
     @staticmethod
     def _verify(presented: Presented) -> KeyRow:
-        text = presented.value
-        if len(text) > secrets.MAX_LENGTH:
-            raise InvalidCredential(Reason.MALFORMED, kind=KIND)
-        key = secrets.split(text, access_settings.KEY_PREFIX)
-        ids = (key.id,) if key is not None else legacy.public_ids(presented.scheme, text)
-        if not ids:
-            raise InvalidCredential(Reason.CHECKSUM, "the form or the checksum is not that of a key", kind=KIND)
-        row = next((found for found in map(load, ids) if found is not None), None)
-        peppers = access_settings.PEPPERS
-        if row is None:
-            digests.verify_nothing(text, peppers)
-            raise InvalidCredential(Reason.UNKNOWN, kind=KIND, credential_label=ids[0], foreign=key is None)
-        verdict = digests.verify(text, row.digest, peppers)
-        if verdict is digests.Verdict.MATCH_OUTDATED:
-            upgrade(row, text, peppers)
-        elif verdict is digests.Verdict.WRONG:
-            raise refusal(row, Reason.WRONG_SECRET)
-        elif verdict is digests.Verdict.UNVERIFIABLE:
-            raise refusal(
-                row, Reason.PEPPER_MISSING, "its digest was made with a pepper or format that is not known here"
-            )
+        row = found_row(presented, ids_in(presented))
+        if check_secret(row, presented.value) is digests.Verdict.MATCH_OUTDATED:
+            upgrade(row, presented.value, access_settings.PEPPERS)
         return row
+
+
+def ids_in(presented: Presented) -> tuple[str, ...]:
+    """The public ids that the text may have: one in a key of ours, whose checksum is right. No query. Raises `InvalidCredential`."""
+    text = presented.value
+    if len(text) > secrets.MAX_LENGTH:
+        raise InvalidCredential(Reason.MALFORMED, kind=KIND)
+    key = secrets.split(text, access_settings.KEY_PREFIX)
+    ids = (key.id,) if key is not None else legacy.public_ids(presented.scheme, text)
+    if not ids:
+        raise InvalidCredential(Reason.CHECKSUM, "the form or the checksum is not that of a key", kind=KIND)
+    return ids
+
+
+def found_row(presented: Presented, ids: tuple[str, ...]) -> KeyRow:
+    """The row with one of `ids`. Raises `InvalidCredential`, after the work of a digest."""
+    row = next((found for found in map(load, ids) if found is not None), None)
+    if row is None:
+        digests.verify_nothing(presented.value, access_settings.PEPPERS)
+        ours = secrets.split(presented.value, access_settings.KEY_PREFIX) is not None
+        raise InvalidCredential(Reason.UNKNOWN, kind=KIND, credential_label=ids[0], foreign=not ours)
+    return row
+
+
+def check_secret(row: KeyRow, text: str) -> digests.Verdict:
+    """`MATCH`, or `MATCH_OUTDATED` where an older pepper proved it right. Raises `InvalidCredential`. Writes nothing."""
+    verdict = digests.verify(text, row.digest, access_settings.PEPPERS)
+    if verdict is digests.Verdict.WRONG:
+        raise refusal(row, Reason.WRONG_SECRET)
+    if verdict is digests.Verdict.UNVERIFIABLE:
+        raise refusal(row, Reason.PEPPER_MISSING, "its digest was made with a pepper or format that is not known here")
+    return verdict
 
 
 def upgrade(row: KeyRow, text: str, peppers: tuple[str, ...]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import reduce
 from operator import or_
 from typing import Any
@@ -77,6 +77,14 @@ def enrol_by(user: Any) -> datetime | None:
         return None
     duty, _ = MFADuty.objects.get_or_create(user=user)
     return ends(duty)
+
+
+def leads_to_enrolment(user: Any, at: datetime) -> bool:
+    """What `must_enrol` would answer at a moment. It starts no clock."""
+    if not is_required(user):
+        return False
+    duty = MFADuty.objects.filter(user=user).first()
+    return (access_settings.MFA["GRACE"] <= timedelta(0)) if duty is None else ends(duty) <= at
 
 
 def ends(duty: MFADuty) -> datetime:

@@ -19,6 +19,7 @@ from ..adminkit.base import Panel, Tool, admin_url
 from ..adminkit.html import NOTHING, badge, codes, link, moment
 from ..authn.admin import ServiceModelAdmin, actor_of
 from . import service
+from .admin_explain import explain_tools
 from .admin_forms import GrantForm, RoleForm, SeparationForm
 from .admin_panels import holders_panel, role_gives_panel, role_tree_panel, user_panels
 from .admin_rights import Rights
@@ -159,6 +160,7 @@ class GrantAdmin(ServiceModelAdmin):
         found = []
         if obj.user_id is not None:
             found.append(Tool(_("Effective rights of %s") % obj.user, admin_url(Grant, "rights", obj.user_id), "badge"))
+            found += explain_tools(request, "user", obj.user.get_username())
         if self.has_delete_permission(request, obj):
             found.append(Tool(_("Take it back"), admin_url(Grant, "delete", obj.pk), "undo"))
         return found
@@ -178,7 +180,10 @@ class GrantAdmin(ServiceModelAdmin):
         except Exception as error:  # whatever a primary key makes of a wrong text
             raise Http404(_("There is no such user.")) from error
         title = _("Effective rights of %s") % user
-        return self.page(request, "rights.html", title=title, panels=user_panels(Rights(user)), person=user)
+        return self.page(
+            request, "rights.html", title=title, panels=user_panels(Rights(user)), person=user,
+            tools=explain_tools(request, "user", user.get_username()),
+        )  # fmt: skip
 
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> Any:
         """Taking a grant back, with a reason."""

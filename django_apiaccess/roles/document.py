@@ -1,8 +1,4 @@
-"""The file of roles, read strictly: every complaint has its line, and nothing in the file is run or multiplied.
-
-Anchors and aliases (a few lines that stand for a million), tags, and a key that comes twice are refused. Every word is text: a role may be
-called `on` or `1.10`.
-"""
+"""The file of roles, read strictly (`strictfile`)."""
 
 from __future__ import annotations
 
@@ -10,24 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import yaml
-from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from yaml.nodes import Node
 
-from ..exceptions import InvalidChange
-from . import names
+from ..core import scopes as core_scopes
+from .names import nearest
+from .policy import Policy, RoleRights, ancestors
+from .strictfile import MAX_SIZE, DocumentError, StrictFile
 
-MAX_SIZE: Final = 1 << 20
-MAX_NAME: Final = 100
-MAX_TEXT: Final = 255
+__all__ = ["MAX_SIZE", "Document", "DocumentError", "Entry", "RoleEntry", "SeparationEntry", "policy_of"]
+
 TOP: Final = ("version", "roles", "separations")
 ROLE: Final = ("description", "inherits", "scopes", "permissions")
 SEPARATION: Final = ("roles", "at_most", "reason")
-
-
-class DocumentError(InvalidChange):
-    """What is wrong with the file, and in which line."""
-
-    code = "invalid_document"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,23 +55,11 @@ class SeparationEntry(Entry):
         return {"roles": sorted(self.roles), "at_most": self.at_most, "reason": self.reason}
 
 
-class _Loader(yaml.SafeLoader):
-    """Makes nodes, never values; refuses aliases."""
-
-    def compose_node(self, parent: Node | None, index: Any) -> Node | None:
-        if self.check_event(yaml.AliasEvent):
-            event: Any = self.peek_event()  # type: ignore[no-untyped-call]
-            raise yaml.MarkedYAMLError(
-                problem="an alias (*name) is not allowed here: write it out", problem_mark=event.start_mark
-            )
-        return super().compose_node(parent, index)
-
-
-class Document:
+class Document(StrictFile):
     """A parsed file. `source` is its name, for messages. Raises `DocumentError`."""
 
     def __init__(self, text: str, source: str = "roles.yaml") -> None:
-        self.source = source
+        super().__init__(source)
         top = self._mapping(self._root(text), "the file", TOP)
         if "roles" not in top:
             raise self.error(1, "there are no 'roles:' in it.")
@@ -91,71 +69,6 @@ class Document:
         self.roles = tuple(self._role(name, node) for name, node in roles.items())
         separations = self._mapping(top["separations"], "separations") if "separations" in top else {}
         self.separations = tuple(self._separation(name, node) for name, node in separations.items())
-
-    def error(self, line: int, message: str) -> DocumentError:
-        """An error about a line of the file."""
-        return DocumentError(f"{self.source}, line {line}: {message}", field="file")
-
-    def _root(self, text: str) -> Node:
-        if len(text) > MAX_SIZE:
-            raise self.error(1, f"the file is longer than {MAX_SIZE} characters; that many roles are a mistake.")
-        try:
-            root = yaml.compose(text, Loader=_Loader)
-        except yaml.MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            raise self.error(mark.line + 1 if mark else 1, f"{error.problem or error.context}.") from None
-        except yaml.YAMLError as error:
-            raise self.error(1, f"this is no YAML: {error}".replace("\n", " ")) from None
-        except RecursionError:
-            raise self.error(1, "the file is nested too deeply.") from None
-        if root is None:
-            raise self.error(1, "the file is empty.")
-        return root
-
-    @staticmethod
-    def _line(node: Node) -> int:
-        return int(node.start_mark.line) + 1
-
-    def _mapping(self, node: Node, what: str, allowed: tuple[str, ...] | None = None) -> dict[str, Node]:
-        """Names to nodes; each name once, and only those that are `allowed`."""
-        if self._is_empty(node):
-            return {}
-        if not isinstance(node, MappingNode):
-            raise self.error(self._line(node), f"{what} must be lines of 'name: ...'.")
-        found: dict[str, Node] = {}
-        for key, value in node.value:
-            name = self._text(key)
-            if name in found:
-                raise self.error(self._line(key), f"{name!r} comes twice in {what}.")
-            if allowed is not None and name not in allowed:
-                hint = names.nearest(name, allowed) or f" It knows {', '.join(allowed)}."
-                raise self.error(self._line(key), f"{what} has no entry {name!r}.{hint}")
-            if allowed is None and not 0 < len(name) <= MAX_NAME:
-                raise self.error(self._line(key), f"a name in {what} must have 1 to {MAX_NAME} characters.")
-            found[name] = value
-        return found
-
-    @staticmethod
-    def _is_empty(node: Node) -> bool:
-        return isinstance(node, ScalarNode) and node.value == "" and node.style is None
-
-    def _text(self, node: Node, longest: int = MAX_TEXT) -> str:
-        if not isinstance(node, ScalarNode) or not node.tag.startswith("tag:yaml.org,2002:") or "python" in node.tag:
-            raise self.error(self._line(node), "a plain text must stand here.")
-        text = str(node.value).strip()
-        if len(text) > longest or "\0" in text:
-            raise self.error(self._line(node), f"this text is longer than {longest} characters.")
-        return text
-
-    def _list(self, node: Node | None, what: str, lines: dict[str, int]) -> tuple[str, ...]:
-        if node is None or self._is_empty(node):
-            return ()
-        if not isinstance(node, SequenceNode):
-            raise self.error(self._line(node), f"{what} must be a list, as [one, two].")
-        for item in node.value:
-            name = self._text(item)
-            lines.setdefault(name, self._line(item))
-        return tuple(dict.fromkeys(self._text(item) for item in node.value))
 
     def _role(self, name: str, node: Node) -> RoleEntry:
         parts = self._mapping(node, f"role {name!r}", ROLE)
@@ -180,3 +93,25 @@ class Document:
             )
         reason = self._text(parts["reason"]) if "reason" in parts else ""
         return SeparationEntry(name, self._line(node), roles, int(number), reason, lines=lines)
+
+
+def policy_of(document: Document) -> Policy:
+    """The roles of a file as they would be in the database. Raises `DocumentError` for a name that is not known."""
+    ids = {role.name: number for number, role in enumerate(document.roles, start=1)}
+    for role in document.roles:
+        for name in role.inherits:
+            if name not in ids:
+                raise document.error(role.line_of(name), f"there is no role {name!r}.{nearest(name, ids)}")
+        for name in role.scopes:
+            complaint = core_scopes.registry.complaint(name)
+            if complaint:
+                raise document.error(role.line_of(name), complaint)
+    edges = {ids[role.name]: [ids[name] for name in role.inherits] for role in document.roles}
+    by_id = {ids[role.name]: role for role in document.roles}
+    found = {}
+    for pk, role in by_id.items():
+        line = [by_id[each] for each in ancestors(edges, pk)]
+        scopes = core_scopes.registry.expand(name for each in line for name in each.scopes)
+        permissions = core_scopes.registry.permissions(scopes).union(*(each.permissions for each in line))
+        found[pk] = RoleRights(role.name, frozenset(each.name for each in line), scopes, permissions)
+    return Policy(None, found, {})

@@ -132,6 +132,7 @@ class Grant(models.Model):
         verbose_name = _("grant")
         verbose_name_plural = _("grants")
         ordering = ("-created_at", "-pk")
+        permissions = [("explain_access", "Can see why anybody's request is allowed or refused")]
         constraints = [
             models.CheckConstraint(
                 condition=Q(user=None, group__isnull=False) | Q(user__isnull=False, group=None),

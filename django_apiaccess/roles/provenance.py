@@ -13,7 +13,7 @@ from django.contrib.auth.models import Permission
 from django.utils import timezone
 
 from ..core import scopes as core_scopes
-from .models import Grant, Role
+from .models import Grant, Role, Scope
 
 Kind = Literal["role", "scope", "permission"]
 Key = tuple[Kind, str]
@@ -55,15 +55,12 @@ def provenance(user: Any, *, at: datetime | None = None) -> list[Source]:
     found = []
     grants = Grant.objects.active(at or timezone.now()).held_by(user)
     rows = list(grants.select_related("scope", "group", "content_type", "role"))
-    roles = (
-        {role.pk: role for role in Role.objects.prefetch_related("parents", "scopes", "permissions__content_type")}
-        if rows
-        else {}
-    )
+    roles = _roles_by_id() if rows else {}
     for row in rows:
         start = DIRECT if row.group_id is None else f"group {row.group}"
         on = None if row.content_type_id is None else row.target
-        found += [Source(*key, via, row.pk, on, row.ends_at) for key, via in _given(row, start, roles)]
+        scope = None if row.scope is None else row.scope.name
+        found += [Source(*key, via, row.pk, on, row.ends_at) for key, via in _given(scope, row.role_id, start, roles)]
     if getattr(user, "is_superuser", False):
         found += [
             Source(*key, via)
@@ -78,14 +75,39 @@ def provenance(user: Any, *, at: datetime | None = None) -> list[Source]:
 Step = tuple[Key, tuple[str, ...]]
 
 
-def _given(row: Grant, start: str, roles: dict[int, Role]) -> Iterator[Step]:
-    """Everything that one grant gives, inheritance and implication followed."""
-    if row.scope is not None:
-        return _walk([(("scope", row.scope.name), (start,))])
-    if row.role_id is None:
+class Ways:
+    """The shortest way from what a grant gives to each right that follows from it, worked out once a role and scope."""
+
+    def __init__(self) -> None:
+        self._roles: dict[int, Role] = {}
+        self._scopes: dict[int, str] = {}
+        self._found: dict[tuple[int | None, int | None], dict[Key, tuple[str, ...]]] = {}
+
+    def to(self, key: Key, role_id: int | None, scope_id: int | None, start: str) -> tuple[str, ...] | None:
+        """The steps before the right `key`, from `start` on; None: such a grant does not give it. Queries at the first call only."""
+        if not self._scopes:
+            self._roles, self._scopes = _roles_by_id(), dict(Scope.objects.values_list("pk", "name"))
+        known = self._found.get((role_id, scope_id))
+        if known is None:
+            scope = None if scope_id is None else self._scopes.get(scope_id)
+            known = self._found[role_id, scope_id] = dict(_given(scope, role_id, "", self._roles))
+        via = known.get(key)
+        return None if via is None else (start, *via[1:])
+
+
+def _roles_by_id() -> dict[int, Role]:
+    rows = Role.objects.prefetch_related("parents", "scopes", "permissions__content_type")
+    return {role.pk: role for role in rows}
+
+
+def _given(scope: str | None, role_id: int | None, start: str, roles: dict[int, Role]) -> Iterator[Step]:
+    """Everything that a grant of the scope or the role gives, inheritance and implication followed."""
+    if scope is not None:
+        return _walk([(("scope", scope), (start,))])
+    if role_id is None:
         return iter(())
     steps: list[Step] = []
-    queue: list[tuple[int, tuple[str, ...]]] = [(row.role_id, (start,))]
+    queue: list[tuple[int, tuple[str, ...]]] = [(role_id, (start,))]
     seen: set[int] = set()
     while queue:  # breadth first: the shortest way to each role
         pk, via = queue.pop(0)

@@ -42,6 +42,9 @@ class PrincipalRights:
     scopes that opened a permission (see `Access.uses`).
     """
 
+    at: datetime | None = None
+    """The moment for which grants on single objects are asked; None: now."""
+
     def __init__(
         self,
         principal: Any,
@@ -107,7 +110,7 @@ class PrincipalRights:
         return self._objects(model, Q(role__in=self.policy.roles_including(role)))
 
     def _objects(self, model: Any, giving: Q) -> Any:
-        grants = GrantQuerySet(Grant).active().held_by(self.principal).filter(giving).on_model(model).order_by()
+        grants = GrantQuerySet(Grant).active(self.at).held_by(self.principal).filter(giving).on_model(model).order_by()
         column = _key_column(model)
         # The condition anew inside CASE: PostgreSQL may cast before it joins, and the keys of other models need not be numbers.
         key = Case(When(of_model(model), then=Cast("object_id", output_field=column)), output_field=column)
@@ -122,7 +125,9 @@ class PrincipalRights:
         key = (obj._meta.label, object_key(obj))
         found = self._on_objects.get(key)
         if found is None:
-            rows = Grant.objects.active().held_by(self.principal).on_object(obj).values_list("role_id", "scope_id")
+            rows = (
+                Grant.objects.active(self.at).held_by(self.principal).on_object(obj).values_list("role_id", "scope_id")
+            )
             rights: Iterable[Right] = [(role, scope, False) for role, scope in rows]
             found = self._on_objects[key] = self.policy.held(rights)
         return found
@@ -179,9 +184,9 @@ def build_access(
     )
 
 
-def access_of_user(user: Any, *, kind: str = "session", **facts: Any) -> Access:
-    """The `Access` of a user who came without a scoped credential of ours: all that the user holds."""
+def access_of_user(user: Any, *, kind: str = "session", at: datetime | None = None, **facts: Any) -> Access:
+    """The `Access` of a user who came without a scoped credential of ours: all that the user holds at a moment (now)."""
     policy = current_policy()
-    held = held_by(user, policy=policy)
+    held = held_by(user, at=at, policy=policy)
     credential = CredentialRef(kind, str(user.pk), user.get_username())
     return build_access(user, credential, policy=policy, held=held, granted=None, **facts)

@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy
 from ..adminkit.base import ReadOnly, Tool, admin_url
 from ..adminkit.html import NOTHING, badge, codes, exact, moment
 from ..authn.admin import ServiceModelAdmin, actor_of
+from ..roles.admin_explain import explain_tools
 from . import ending
 from .models import TokenSession
 
@@ -92,9 +93,10 @@ class TokenSessionAdmin(ReadOnly, ServiceModelAdmin):
         return {**super().get_model_perms(request), "delete": False}
 
     def tools(self, request: HttpRequest, obj: Any) -> list[Tool]:
+        found = explain_tools(request, "session", obj.sid)
         if obj.revoked_at is None and self.has_revoke_permission(request, obj):
-            return [Tool(_("End this session"), admin_url(TokenSession, "end", obj.pk), "logout")]
-        return []
+            found.append(Tool(_("End this session"), admin_url(TokenSession, "end", obj.pk), "logout"))
+        return found
 
     # -- ending
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -85,21 +86,13 @@ class JWTKind:
 
     def _own(self, text: str, token: CompactToken, audiences: tuple[str, ...] = ()) -> tuple[SessionRow, Access]:
         """Signature, claims, then the one statement: nothing of an unverified token reaches the database but a bounded `kid`."""
-        key = ring.verifying_key(token.key_id)
-        if key is None:
-            raise InvalidCredential(Reason.UNKNOWN_KEY, kind=KIND)
-        if not key.verifies(token):
-            raise InvalidCredential(Reason.BAD_SIGNATURE, kind=KIND)
+        check_signature(token)
         checked(token, own_expectation(audiences))
         sid = str(token.claims.get("sid", ""))
         found = NOTHING if audiences else shared_facts.find(sid)
         asked_at = time.monotonic()
         shared = SessionRow.of_facts(found.facts)
-        row = shared or load(sid)
-        if row is None:
-            raise InvalidCredential(Reason.UNKNOWN, "its session is gone", kind=KIND)
-        if not ring.still_holds(token.key_id, row.signing_keys_generation):
-            raise refusal(row, Reason.UNKNOWN_KEY, "its signing key is not trusted any more")
+        row = session_of(token) if shared is None else holding(token, shared)
         access = self._accept(row, token.claims, from_facts=shared is not None)
         if shared is None and found.epoch is not None:
             shared_facts.keep(found, sid, row.facts())
@@ -110,26 +103,9 @@ class JWTKind:
     def _accept(self, row: SessionRow, claims: dict[str, Any], *, from_facts: bool = False) -> Access:
         """What is asked at every use, remembered or not. `from_facts`: the password was compared when the facts were kept."""
         now = timezone.now()
-        if now.timestamp() >= claims["exp"] + LEEWAY.total_seconds():
-            raise refusal(row, Reason.EXPIRED)
-        if row.revoked_at is not None:
-            raise refusal(row, Reason.REVOKED)
-        if row.expires_at <= now:
-            raise refusal(row, Reason.EXPIRED)
-        if str(row.principal_id) != claims["sub"] or row.client_id != claims["client_id"]:
-            raise refusal(row, Reason.BAD_CLAIMS, "sub or client_id is not the session's")
-        if not row.is_active:
-            raise refusal(row, Reason.PRINCIPAL_INACTIVE)
-        if not from_facts and not password_unchanged(row.password_mark, row.password):
-            raise refusal(row, Reason.PASSWORD_CHANGED)
-        return row.access(
-            CredentialRef(KIND, row.sid, f"session {row.sid[:6]}"),
-            granted=within_session(parse(str(claims.get("scope", ""))), row.scope),
-            now=now,
-            session_id=row.sid,
-            can_step_up=True,
-            **assurance(claims),
-        )
+        for reason, detail in restrictions(row, claims, now, from_facts=from_facts):
+            raise refusal(row, reason, detail)
+        return access_of_row(row, claims, now)
 
     def _foreign(self, token: CompactToken, issuer: str) -> Access:
         keys = issuers.key_set_of(issuer)
@@ -176,6 +152,63 @@ def within_session(granted: frozenset[str], allowed: frozenset[str]) -> frozense
         return granted
     expand = registry.expand
     return (granted & allowed) | (expand(granted) & expand(allowed))
+
+
+def check_signature(token: CompactToken) -> None:
+    """Raise `InvalidCredential` unless a key of ours signed the token."""
+    key = ring.verifying_key(token.key_id)
+    if key is None:
+        raise InvalidCredential(Reason.UNKNOWN_KEY, kind=KIND)
+    if not key.verifies(token):
+        raise InvalidCredential(Reason.BAD_SIGNATURE, kind=KIND)
+
+
+def session_of(token: CompactToken) -> SessionRow:
+    """The session of a token whose signature and claims are right. Raises `InvalidCredential`."""
+    row = load(str(token.claims.get("sid", "")))
+    if row is None:
+        raise InvalidCredential(Reason.UNKNOWN, "its session is gone", kind=KIND)
+    return holding(token, row)
+
+
+def holding(token: CompactToken, row: SessionRow) -> SessionRow:
+    """The session, if the key that signed the token is trusted still. Raises `InvalidCredential`."""
+    if not ring.still_holds(token.key_id, row.signing_keys_generation):
+        raise refusal(row, Reason.UNKNOWN_KEY, "its signing key is not trusted any more")
+    return row
+
+
+def restrictions(
+    row: SessionRow, claims: dict[str, Any], now: datetime, *, from_facts: bool = False
+) -> Iterator[tuple[Reason, str]]:
+    """Every reason why a token of the session, whose signature and claims are right, gives nothing now.
+
+    `from_facts`: the password was compared when the facts were kept.
+    """
+    if now.timestamp() >= claims["exp"] + LEEWAY.total_seconds():
+        yield Reason.EXPIRED, ""
+    if row.revoked_at is not None:
+        yield Reason.REVOKED, ""
+    if row.expires_at <= now:
+        yield Reason.EXPIRED, ""
+    if str(row.principal_id) != claims["sub"] or row.client_id != claims["client_id"]:
+        yield Reason.BAD_CLAIMS, "sub or client_id is not the session's"
+    if not row.is_active:
+        yield Reason.PRINCIPAL_INACTIVE, ""
+    if not from_facts and not password_unchanged(row.password_mark, row.password):
+        yield Reason.PASSWORD_CHANGED, ""
+
+
+def access_of_row(row: SessionRow, claims: dict[str, Any], now: datetime) -> Access:
+    """Granted ∩ held, from the row alone."""
+    return row.access(
+        CredentialRef(KIND, row.sid, f"session {row.sid[:6]}"),
+        granted=within_session(parse(str(claims.get("scope", ""))), row.scope),
+        now=now,
+        session_id=row.sid,
+        can_step_up=True,
+        **assurance(claims),
+    )
 
 
 def own_expectation(audiences: tuple[str, ...] = ()) -> Expectation:

@@ -195,8 +195,10 @@ def test_every_reason_against_a_key_is_told_not_only_the_first(make_user, make_k
     )
     keys.revoke(issued.key, reason="test", by=operator)
     _code, found = explained("--key", str(issued.key.pk), "--from-address", "198.51.100.1", "GET", "/documents/")
-    told = [part["reason"] for part in found["parts"][0]["parts"]]
-    assert (found["status"], told) == (401, ["revoked", "network_not_allowed", "origin_not_allowed"])
+    told = {part["step"]: [inner["reason"] for inner in part.get("parts", ())] for part in found["parts"]}
+    assert (found["status"], found["reason"]) == (401, "revoked")
+    assert told["status"] == ["revoked"]
+    assert told["restrictions"] == ["network_not_allowed", "origin_not_allowed"]
 
 
 def test_a_retired_secret_is_found_by_the_public_id_in_its_text(make_user, make_key, operator):
@@ -219,7 +221,8 @@ def test_a_right_on_one_object_is_explained_on_that_object(make_user, operator):
     roles.grant(user=make_user("ann"), scope="docs:read", on=mine, by=operator)
     _code, found = explained("--user", "ann", "GET", f"/documents/{mine.pk}/")
     assert found["allowed"] is True
-    assert found["parts"][-1]["from"] == [f"direct grant -> docs:read on testapp.document:{mine.pk}"]
+    asked = next(part for part in found["parts"] if part["step"] == "scope")
+    assert asked["from"] == [f"direct grant -> docs:read on testapp.document:{mine.pk}"]
     assert explained("--user", "ann", "GET", f"/documents/{other.pk}/")[1]["reason"] == "object_not_granted"
 
 
@@ -268,3 +271,160 @@ def test_the_text_is_the_decision_part_by_part(make_user, make_role):
     assert lines[0].startswith("DELETE /documents/1/ (tests.testapp.views.DocumentViewSet): allowed")
     assert '    yes HasRole("editor")' in lines
     assert "          from direct grant -> role editor -> docs:delete" in lines
+
+
+# -- the steps
+
+
+def steps_of(found):
+    return [part["step"] for part in found["parts"]]
+
+
+def test_a_key_from_stdin_shows_its_form_its_checksum_and_its_look_up_and_is_not_echoed(
+    make_user, make_key, monkeypatch
+):
+    issued = make_key(make_user("ann", "docs:read"), "docs:read")
+    monkeypatch.setattr("sys.stdin", StringIO(f"{issued.text}\n"))
+    out = StringIO()
+    call_command("explain_access", "--credential", "-", "GET", "/documents/", "--format", "json", stdout=out)
+    found = json.loads(out.getvalue())
+    assert steps_of(found) == ["parse", "transport", "checksum", "look_up", "status", "restrictions", "scope"]
+    assert issued.text[20:] not in out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "step", "reason"),
+    [
+        (lambda text: f"{text[:-1]}{'a' if text[-1] != 'a' else 'b'}", "checksum", "checksum"),
+        (lambda text: text[:40], "checksum", "checksum"),
+        (lambda text: "two words and more", "parse", "malformed"),
+        (lambda text: "eyJhbGciOiJub25lIn0.e30.", "parse", "malformed"),
+        (lambda text: "Bearer nothing-of-ours", "parse", "unrecognised"),
+    ],
+)
+def test_a_credential_that_is_none_ends_where_it_ends_live(spoil, step, reason, make_user, make_key, monkeypatch):
+    issued = make_key(make_user("ann", "docs:read"), "docs:read")
+    monkeypatch.setattr("sys.stdin", StringIO(spoil(issued.text)))
+    code, found = explained("--credential", "-", "GET", "/documents/")
+    assert (code, found["parts"][-1]["step"], found["reason"], found["status"]) == (1, step, reason, 401)
+
+
+def test_a_key_that_is_shown_is_not_re_signed_under_the_first_pepper(make_user, make_key, monkeypatch, settings):
+    issued = make_key(make_user("ann", "docs:read"), "docs:read")
+    digest = issued.key.secrets.get().digest
+    settings.API_ACCESS = {"PEPPERS": ["another-pepper-of-the-suite-0123456789", *settings.API_ACCESS["PEPPERS"]]}
+    monkeypatch.setattr("sys.stdin", StringIO(issued.text))
+    assert explained("--credential", "-", "GET", "/documents/")[0] == 0
+    assert issued.key.secrets.get().digest == digest
+
+
+def test_what_is_left_of_a_rate_is_told_without_taking_of_it(make_user, make_key, client_of):
+    issued = make_key(make_user("ann", "docs:read"), "docs:read", rate="2/day")
+    for _ in range(3):
+        assert (
+            explained("--key", str(issued.key.pk), "GET", "/read-only/")[1]["parts"][-1]["detail"]
+            == "2 left in this window"
+        )
+    for _ in range(2):
+        assert client_of(issued).get("/read-only/").status_code == 200
+    code, found = explained("--key", str(issued.key.pk), "GET", "/read-only/")
+    assert (code, found["status"], found["reason"]) == (1, 429, "rate_limited")
+
+
+def test_an_imagined_role_needs_no_user_and_writes_none(make_role, django_user_model):
+    make_role("editor", "docs:write")
+    assert explained("--role", "editor", "POST", "/documents/")[0] == 0
+    assert explained("--role", "editor", "--scope", "docs:read", "POST", "/documents/")[1]["reason"] == "scope_missing"
+    assert not django_user_model.objects.exists()
+
+
+def test_a_grant_counts_at_the_moment_that_is_asked_for(make_user, operator):
+    ann, now = make_user("ann"), timezone.now()
+    plan = Document.objects.create(title="plan")
+    roles.grant(user=ann, scope="docs:read", on=plan, starts_at=now + timedelta(days=2), by=operator)
+    path = f"/documents/{plan.pk}/"
+    assert explained("--user", "ann", "GET", path)[1]["reason"] == "scope_missing"
+    assert explained("--user", "ann", "--at", "3d", "GET", path)[0] == 0
+    issued = roles.grant(user=ann, scope="reports:read", ends_at=now + timedelta(days=1), by=operator)
+    assert issued.pk
+    assert explained("--user", "ann", "GET", "/report/")[0] == 0
+    assert explained("--user", "ann", "--at", "2d", "GET", "/report/")[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ((), "mfa_missing"),
+        (("--acr", "aal2"), None),
+        (("--acr", "aal2", "--auth-age", "10m"), "mfa_too_old"),
+    ],
+)
+def test_a_step_up_is_asked_for_as_live(options, reason, make_user):
+    plan = Document.objects.create(title="plan")
+    make_user("ann", "docs:write")
+    found = explained("--user", "ann", *options, "POST", f"/documents/{plan.pk}/publish/")[1]
+    assert (found["reason"], found["status"]) == (reason, None if reason is None else 401)
+
+
+# -- the smallest grant
+
+
+@pytest.mark.parametrize(
+    ("held", "granted", "request_line", "wanted"),
+    [
+        ((), ("docs:read",), ("GET", "/documents/"), {"scopes": ["docs:read"]}),
+        (("docs:read",), (), ("GET", "/documents/"), {"credential_scopes": ["docs:read"]}),
+        ((), (), ("GET", "/documents/"), {"scopes": ["docs:read"], "credential_scopes": ["docs:read"]}),
+        (("docs:delete",), ("docs:delete",), ("DELETE", "/documents/{}/"), {"roles": ["editor"]}),
+        ((), ("docs:*",), ("DELETE", "/documents/{}/"), {"roles": ["editor"], "scopes": ["docs:delete"]}),
+    ],
+)
+def test_the_smallest_grant_is_told_and_with_it_the_request_is_allowed(
+    held, granted, request_line, wanted, make_user, make_role, make_key, client_of, operator
+):
+    make_role("reader", "docs:read")
+    make_role("editor", "docs:write", parents=["reader"])
+    plan = Document.objects.create(title="plan")
+    ann = make_user("ann", *held)
+    issued = make_key(ann)
+    give_scopes(issued, *granted)
+    method, path = request_line[0], request_line[1].format(plan.pk)
+    advice = explained("--key", str(issued.key.pk), "--advise", method, path)[1]["advice"]
+    told = {name: advice[name] for name in ("scopes", "roles", "credential_scopes")}
+    assert told == {"scopes": [], "roles": [], "credential_scopes": [], **wanted}
+    on = None if advice["on"] is None else plan
+    for right in [*({"scope": name} for name in advice["scopes"]), *({"role": name} for name in advice["roles"])]:
+        roles.grant(user=ann, **right, on=on, by=operator)
+    give_scopes(issued, *granted, *advice["credential_scopes"])
+    assert live(client_of(issued), method, path)
+
+
+def test_a_grant_on_the_one_object_is_smaller_than_one_on_everything(make_user):
+    plan = Document.objects.create(title="plan")
+    make_user("ann")
+    advice = explained("--user", "ann", "--advise", "GET", f"/documents/{plan.pk}/")[1]["advice"]
+    assert (advice["scopes"], advice["on"]) == (["docs:read"], f"testapp.Document:{plan.pk}")
+
+
+@pytest.mark.parametrize("path", ["/undeclared/", "/admin-only/"])
+def test_where_no_grant_helps_that_is_said(path, make_user, make_key):
+    issued = make_key(make_user("ann", "docs:read"), "docs:read")
+    advice = explained("--key", str(issued.key.pk), "--advise", "GET", path)[1]["advice"]
+    assert (advice["possible"], advice["scopes"], advice["roles"]) == (False, [], [])
+    assert advice["text"].startswith("No grant would allow it")
+
+
+def test_a_revoked_key_is_beyond_advice(make_user, make_key, operator):
+    issued = make_key(make_user("ann", "docs:read"), "docs:read")
+    keys.revoke(issued.key, reason="test", by=operator)
+    advice = explained("--key", str(issued.key.pk), "--advise", "GET", "/documents/")[1]["advice"]
+    assert (advice["possible"], "revoked" in advice["text"]) == (False, True)
+
+
+def test_a_missing_factor_is_a_step_up_not_a_grant(make_user):
+    plan = Document.objects.create(title="plan")
+    make_user("ann", "docs:write")
+    advice = explained("--user", "ann", "--acr", "aal1", "--advise", "POST", f"/documents/{plan.pk}/publish/")[1][
+        "advice"
+    ]
+    assert (advice["scopes"], advice["roles"], advice["acr"], advice["rights_added"]) == ([], [], "aal2-sms", 0)

@@ -167,3 +167,22 @@ def test_unused_scopes_are_taken_away_by_two_clicks(page, live_server, make_user
     assert page.locator("text=Used since you looked, so it stays: reports:read.").count()
     assert APIKey.objects.get(pk=issued.key.pk).scopes == {"docs:read", "reports:read"}
     assert client_of(issued).get("/report/").status_code == 200
+
+
+def test_the_access_tester_says_why_and_what_would_help(page, live_server, make_user, make_role):
+    make_role("reader", "docs:read")
+    make_user("zoe", role="reader")
+    page.goto(f"{live_server.url}/admin/django_apiaccess/scope/explain/?who=user&name=zoe")
+    assert page.evaluate(NAMELESS) == []
+    page.fill("#id_path", "/documents/")
+    page.select_option("#id_method", "POST")
+    page.click("#content-main [type=submit]")
+    page.wait_for_selector("[role=status]")
+    assert "refused" in page.inner_text("[role=status]")
+    assert page.locator("text=grant zoe the scope docs:write").count()
+    assert fits(page)
+    page.select_option("#id_method", "GET")
+    page.click("#content-main [type=submit]")
+    page.wait_for_selector("[role=status] .aa-good")
+    assert "role reader -> docs:read" in page.inner_text("#content-main")
+    assert fits(page)

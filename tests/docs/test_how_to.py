@@ -19,14 +19,16 @@ from rest_framework.test import APIRequestFactory, force_authenticate
 from rest_framework.views import APIView
 
 import django_apiaccess
+from django_apiaccess.access.cases import NEEDED, OPTIONAL, Cases
 from django_apiaccess.access.declaration import declaration_of
+from django_apiaccess.access.explanation import STEPS
 from django_apiaccess.conf import access_settings
 from django_apiaccess.exceptions import DutiesConflict
 from django_apiaccess.permissions import HasAccess
 from django_apiaccess.roles import service as roles
 from tests.testapp.models import Document
 
-from .pages import DOCS, Block, blocks
+from .pages import DOCS, Block, blocks, code, rows
 from .terminal import Terminal
 
 HOW_TO = DOCS / "how-to"
@@ -206,3 +208,13 @@ def test_the_pages_on_testing_and_on_events_work_in_the_project_of_the_tutorial(
             ("INFO", "key.revoked"),
         ]
         assert "mail: ['API key revoked: printer']" in output or "mail: ['[Django] API key revoked: printer']" in output
+
+
+def test_the_access_tests_that_are_shown_are_such_a_file() -> None:
+    shown = [block.text for block in blocks(HOW_TO / "access-tests.md") if block.language == "yaml"]
+    assert [len(Cases(text).cases) for text in shown] == [3]
+
+
+def test_the_page_of_access_tests_names_every_entry_and_every_step() -> None:
+    described = {word for row in rows(HOW_TO / "access-tests.md") for word in code(row[0])}
+    assert {*NEEDED, *OPTIONAL, *STEPS} <= described

@@ -55,10 +55,11 @@ def _asked(endpoint: Endpoint) -> Opening:
 def _visited(endpoint: Endpoint) -> tuple[Any, Any]:
     from django.contrib.auth.models import AnonymousUser
 
+    from ..context import Context
     from ..simulation import http_request
 
     view = bound_view(endpoint.callback, endpoint.method)
     view.headers = {}
-    view.request = request = view.initialize_request(http_request(endpoint.method, endpoint.path, "", ""))
+    view.request = request = view.initialize_request(http_request(endpoint.method, endpoint.path, Context()))
     request.user, request.auth = AnonymousUser(), None
     return view, request

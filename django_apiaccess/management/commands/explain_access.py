@@ -7,13 +7,11 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from ...access.explain import explain_key, explain_user
+from ...access.advice import advise
+from ...access.explain import explain
 from ...access.explanation import Explanation
-from ...core.addresses import parse_address
-from ...exceptions import InvalidChange, UnknownName
-from ...keys.lookup import KeyRow, load
-from ...keys.models import APIKeySecret
-from .. import arguments, selection
+from ...exceptions import InvalidChange
+from .. import asking
 from ..base import AccessCommand
 from ..output import print_json
 
@@ -24,24 +22,25 @@ class Command(AccessCommand):
     name = "explain_access"
     formats = False
     help = (
-        "Says whether a user or an API key may make a request, and why, part by part. It decides with the code that decides about "
-        "live requests and writes nothing. Exit status: 0 allowed, 1 refused or not answerable."
+        "Says whether somebody may make a request, and why, step by step. It decides with the code that decides about live requests and "
+        "writes nothing. Exit status: 0 allowed, 1 refused or not answerable."
     )
     example = """
 manage.py explain_access --user sue GET /api/orders/
 manage.py explain_access --key 17 --from-address 203.0.113.7 POST /api/orders/
 manage.py explain_access --service-account warehouse --format json DELETE /api/orders/3/
+manage.py explain_access --user mara --acr aal1 --auth-age 10m --advise POST /api/orders/3/refund/
+manage.py explain_access --credential - GET /api/orders/ < key.txt
 """
 
     def add_arguments(self, parser: CommandParser) -> None:
-        who = arguments.add_principal(parser, what="who asks, signed in and with all that they hold")
-        who.add_argument(
-            "--key", metavar="ID", help="API key by id (list_api_keys), or by the 12 characters after its prefix."
-        )
+        asking.add_caller(parser)
         parser.add_argument("method", metavar="METHOD", help="GET, POST, PUT, PATCH, DELETE, HEAD or OPTIONS.")
         parser.add_argument("path", metavar="PATH", help="As /api/orders/17/.")
-        parser.add_argument("--from-address", metavar="IP", help="Where it comes from, for keys bound to networks.")
-        parser.add_argument("--origin", metavar="O", help="Its Origin header, for keys bound to origins.")
+        asking.add_context(parser)
+        parser.add_argument(
+            "--advise", action="store_true", help="Where it is refused: the smallest grant that would allow it."
+        )
         parser.add_argument(
             "--format", choices=["text", "table", "json"], default="text", help="text (the default) or json."
         )
@@ -49,16 +48,21 @@ manage.py explain_access --service-account warehouse --format json DELETE /api/o
     def run(self, options: dict[str, Any]) -> None:
         as_json = options["format"] == "json"
         try:
-            found = explain(options)
+            caller, context = asking.caller(options), asking.context(options)
+            method, path = options["method"], options["path"]
+            found = explain(caller, method, path, context)
         except (InvalidChange, CommandError) as error:
             if as_json:
                 code = getattr(error, "code", "unknown")
                 print_json(self.stdout, {"allowed": False, "reason": code, "detail": str(error), "parts": []})
             raise
+        advice = advise(caller, method, path, context) if options["advise"] and not found.allowed else None
         if as_json:
-            print_json(self.stdout, found.as_dict())
+            print_json(self.stdout, found.as_dict() | ({} if advice is None else {"advice": advice.as_dict()}))
         else:
             self.stdout.write(self.text(found))
+            if advice is not None:
+                self.stdout.write(f"  {advice.text}")
         if not found.allowed:
             sys.exit(1)
 
@@ -72,26 +76,3 @@ manage.py explain_access --service-account warehouse --format json DELETE /api/o
             verdict = f"{self.style.ERROR('refused')} ({reason}{status}): {found.detail}"
         parts = [line for part in found.parts for line in part.lines(1)]
         return "\n".join([f"{found.method} {found.path} ({found.view}): {verdict}", *parts])
-
-
-def explain(options: dict[str, Any]) -> Explanation:
-    """The explanation that the options ask for. Raises `UnknownName` and `CommandError`."""
-    address, origin = options["from_address"] or "", options["origin"] or ""
-    if address and parse_address(address) is None:
-        raise CommandError(f"--from-address: {address!r} is no address: write 203.0.113.7 or 2001:db8::7.")
-    if options["key"] is None:
-        return explain_user(
-            arguments.principal(options), options["method"], options["path"], address=address, origin=origin
-        )
-    return explain_key(key_row(options["key"]), options["method"], options["path"], address=address, origin=origin)
-
-
-def key_row(text: str) -> KeyRow:
-    """The row of a key's current secret, or of the secret whose public id `text` is. Raises `UnknownName` and `CommandError`."""
-    (key_id,) = selection.key_ids([text])
-    secrets = APIKeySecret.objects.filter(key=key_id)
-    secret = secrets.filter(public_id=text).first() or secrets.current().first()
-    row = None if secret is None else load(secret.public_id)
-    if row is None:
-        raise UnknownName(f"The key {text} has no secret any more. Make it one with rotate_api_keys {key_id}.")
-    return row

@@ -2,8 +2,10 @@
 
 from .authn.models import FailureCounter, RateCounter, UsedProof
 from .events.models import Checkpoint, Delivered, Event, SealedTo
+from .keys.approvals.models import KeyRequest
 from .keys.models import APIKey, APIKeySecret, ServiceAccount
 from .mfa.models import MFAChallenge, MFADuty, RecoveryCode, SMSFactor, TOTPFactor, TrustedDevice
+from .reviews.models import Reminder
 from .roles.models import Generation, Grant, Role, Scope, SeparationOfDuty
 from .tokens.models import LinkedIdentity, RefreshToken, SigningKey, TokenSession
 
@@ -16,12 +18,14 @@ __all__ = [
     "FailureCounter",
     "Generation",
     "Grant",
+    "KeyRequest",
     "LinkedIdentity",
     "MFAChallenge",
     "MFADuty",
     "RateCounter",
     "RecoveryCode",
     "RefreshToken",
+    "Reminder",
     "Role",
     "SMSFactor",
     "Scope",

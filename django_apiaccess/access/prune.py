@@ -22,6 +22,7 @@ from ..events.record import changed
 from ..events.retention import prunable, prune_events
 from ..events.source import Actor
 from ..events.tags import Action
+from ..keys.approvals.models import KeyRequest
 from ..keys.models import APIKey, APIKeySecret
 from ..mfa.challenges import ended_before as challenges_ended_before
 from ..mfa.models import MFAChallenge, SMSFactor, TOTPFactor, TrustedDevice
@@ -76,6 +77,7 @@ def _parts(now: datetime, keep: timedelta) -> Iterator[Part]:
     for further in FURTHER_PARTS.values():
         yield from further(now, keep)
     yield Part("secrets", APIKeySecret, lambda: _ids(_ended_secrets(now)))
+    yield Part("key requests", KeyRequest, lambda: _ids(KeyRequest.objects.ended_before(now - keep)))
     yield Part("keys", APIKey, lambda: _dead_keys(now - keep))
     yield Part("grants", Grant, lambda: _ids(Grant.objects.ended_before(now)))
     yield Part("grants on missing objects", Grant, _orphaned_grants)
@@ -115,13 +117,16 @@ def _delete(model: type[models.Model], ids: list[Any]) -> int:
     """
     using = router.db_for_write(model)
     rows: Any = model._base_manager.using(using).filter(pk__in=ids)
-    own = {APIKey, APIKeySecret, RefreshToken}
+    own = {APIKey, APIKeySecret, KeyRequest, RefreshToken}
     foreign = [relation for relation in model._meta.related_objects if relation.related_model not in own]
     with transaction.atomic(using=using):
         if foreign:
             return int(rows.delete()[1].get(model._meta.label, 0))
         if model is APIKey:
             _raw_delete(APIKeySecret._base_manager.using(using).filter(key__in=ids), using)
+            requests = KeyRequest._base_manager.using(using)
+            _raw_delete(requests.filter(via__in=ids), using)
+            requests.filter(key__in=ids).update(key=None)
         if model is TokenSession:
             _raw_delete(RefreshToken._base_manager.using(using).filter(session__in=ids), using)
         return _raw_delete(rows, using)

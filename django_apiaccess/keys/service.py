@@ -25,6 +25,7 @@ from ..roles.models import Generation
 from ..roles.rights import held_by
 from . import bounds
 from .accounts import change_service_account, create_service_account, service_account
+from .approvals import policy as approval_policy
 from .binding import checked_thumbprint
 from .issued import CHANGEABLE, Issued, add_secret, clean, read_anew
 from .models import APIKey
@@ -76,13 +77,15 @@ def issue(
     origins: str = "",
     rate: str = "",
     dpop_jkt: str = "",
+    approved: Any = None,
 ) -> Issued:
     """A new key. Its text is in the answer and nowhere else.
 
     `dpop_jkt`: the thumbprint (RFC 7638) of the public key that it is bound to for good. It is then good for nothing without a proof of
     that key for every request (RFC 9449), so its text alone may leak.
 
-    Raises `UnknownName`, `NotHeld` (a scope that the principal or the actor does not hold now), `InvalidChange`.
+    `approved`: the `KeyRequest` or the person whose approval covers it, as `approvals` checked; None: raises `ApprovalRequired` where the
+    policy wants one. Raises `UnknownName`, `NotHeld` (a scope that the principal or the actor does not hold now), `InvalidChange`.
     """
     bump(Generation.CREDENTIALS)  # also the lock: a key that asks is revoked before, or with the new one after
     via = bounds.issuing_key(by)
@@ -105,15 +108,20 @@ def issue(
         raise InvalidChange(f"{principal.get_username()} is not active: a key would open nothing.", field="principal")
     _check_expiry(key)
     _check_scopes(key, by)
+    if approved is None:
+        approval_policy.check(key)
     key.save()
     text = add_secret(key)
-    changed(Action.KEY_CREATED, key, by=by, **described(key))
+    changed(Action.KEY_CREATED, key, by=by, **described(key), **_approval(approved))
     return Issued(key, text)
 
 
 @transaction.atomic
-def change(key: APIKey, *, by: Actor, **fields: Any) -> APIKey:
-    """Change name, scopes, networks, origins, rate or expires_at of a key that is not revoked. Unchanged: nothing is written."""
+def change(key: APIKey, *, by: Actor, approved: Any = None, **fields: Any) -> APIKey:
+    """Change name, scopes, networks, origins, rate or expires_at of a key that is not revoked. Unchanged: nothing is written.
+
+    `approved` as for `issue`; without it a key that needs approval cannot be made to do more.
+    """
     unknown = set(fields) - set(CHANGEABLE)
     if unknown:
         raise TypeError(f"A key has no field {min(unknown)!r} that can be changed.")
@@ -138,9 +146,11 @@ def change(key: APIKey, *, by: Actor, **fields: Any) -> APIKey:
         after = described(key)
     if via is not None and not bounds.does_no_more(key, was):
         bounds.take_over(key, via)
+    if approved is None:
+        approval_policy.check(key, was)
     bump(Generation.CREDENTIALS)
     key.save(update_fields=[*CHANGEABLE, "issued_via"])
-    changed(Action.KEY_CHANGED, key, by=by, before=before, after=after)
+    changed(Action.KEY_CHANGED, key, by=by, before=before, after=after, **_approval(approved))
     for issued in bounds.tightened(key):
         issued.save(update_fields=CHANGEABLE)
         changed(
@@ -165,6 +175,15 @@ def _assign(key: APIKey, fields: dict[str, Any]) -> None:
     if "expires_at" in fields and fields["expires_at"] != key.expires_at:
         key.expires_at = fields["expires_at"]
         _check_expiry(key)
+
+
+def _approval(approved: Any) -> dict[str, Any]:
+    """Who approved it, for the event."""
+    if approved is None:
+        return {}
+    person = getattr(approved, "decided_by", approved)
+    told: dict[str, Any] = {"approved_by": str(person.get_username())}
+    return told if person is approved else {**told, "request": approved.pk}
 
 
 def described(key: APIKey) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from ...keys.issued import clean
 from ...roles import delegation, names
 from ...tokens.ending import end
 from ...tokens.models import TokenSession
-from . import client_secrets, options, public_keys
+from . import approval, client_secrets, options, public_keys
 from .identity import api_scopes
 from .models import AuthorizationCode, DeviceCode, OAuthClient
 
@@ -53,26 +53,36 @@ def new_client_id() -> str:
 
 
 @transaction.atomic
-def create(*, by: Actor, client_id: str = "", origin: str = OAuthClient.Origin.MANUAL, **fields: Any) -> Registered:
+def create(
+    *,
+    by: Actor,
+    client_id: str = "",
+    origin: str = OAuthClient.Origin.MANUAL,
+    approved_by: Any = None,
+    **fields: Any,
+) -> Registered:
     """A new client, and its secret where it has one.
 
     `fields` are those of `CHANGEABLE`; lists (`redirect_uris`, `grant_types`, `audiences`, `scopes`) may be lists or texts with spaces.
-    `client_id` is given only for one that is taken over. Raises `InvalidChange`, `UnknownName`, `NotHeld`.
+    `client_id` is given only for one that is taken over; `approved_by` is the person who approved a client that needs it (`approval`).
+    Raises `InvalidChange`, `UnknownName`, `NotHeld`, `ApprovalRequired`, `FourEyes`.
     """
     client = OAuthClient(
         client_id=client_id or new_client_id(), origin=origin, scopes=frozenset(), default_scopes=frozenset()
     )
     _assign(client, fields)
     _check(client, by, before=frozenset())
+    approval.check(client, None, approved_by)
     if OAuthClient.objects.filter(client_id=client.client_id).exists():
         raise InvalidChange(f"There is a client {client.client_id!r} already.", field="client_id")
     client.save(force_insert=True)
     text = client_secrets.add(client) if client.auth_method in WITH_SECRET else ""
-    changed(Action.OAUTH_CLIENT_CREATED, client, by=by, client_id=client.client_id, **described(client))
+    told = {"approved_by": approved_by.get_username()} if approved_by is not None else {}
+    changed(Action.OAUTH_CLIENT_CREATED, client, by=by, client_id=client.client_id, **described(client), **told)
     return Registered(client, text)
 
 
-def change(client: OAuthClient, *, by: Actor, **fields: Any) -> OAuthClient:
+def change(client: OAuthClient, *, by: Actor, approved_by: Any = None, **fields: Any) -> OAuthClient:
     """Change what a client is. Unchanged: nothing is written. One that is switched off loses its sessions with the same step."""
     with transaction.atomic():
         locked = OAuthClient.objects.select_for_update(no_key=True).filter(pk=client.pk).first()
@@ -82,6 +92,7 @@ def change(client: OAuthClient, *, by: Actor, **fields: Any) -> OAuthClient:
         was, before = copy.copy(client), described(client)
         _assign(client, fields)
         _check(client, by, before=was.scopes)
+        approval.check(client, was, approved_by)
         after = described(client)
         if after == before:
             return client

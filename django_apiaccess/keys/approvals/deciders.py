@@ -48,6 +48,12 @@ def check_rights(request: KeyRequest, by: Actor) -> None:
         raise FourEyes(f"{by.label} does not hold {listed} and so cannot approve it.")
 
 
+def check_named(person: Any, *, principal: Any, scopes: Iterable[str]) -> None:
+    """Raise `FourEyes` unless `person`, whom an operator names, could approve a key of `principal` for these scopes."""
+    asked = KeyRequest(requester=None, principal=principal, scopes=frozenset(scopes))
+    check(asked, Actor.of_user(person), to_approve=True)
+
+
 def involved(request: KeyRequest) -> frozenset[Any]:
     """The users whose own request it is: who asked, for whom, and the owners of those of them that are programs."""
     ids = {request.requester_id, request.principal_id}

@@ -49,7 +49,7 @@ def _matches(name: str, pattern: str) -> bool:
 def guarded_roles(principal: Any, names: Iterable[str]) -> frozenset[str]:
     """The roles of `principal` that match a pattern of `ROLES` and that a key with the scopes `names` would carry."""
     patterns = access_settings.APPROVALS["ROLES"]
-    if not patterns:
+    if not patterns or principal._state.adding:  # who is not there yet has no role
         return frozenset()
     policy = current_policy()
     held = held_by(principal, policy=policy)

@@ -12,6 +12,7 @@ from django.db import router, transaction
 from django.utils import timezone
 
 from ...conf import access_settings
+from ...core.reasons import Reason
 from ...core.scopes import dump
 from ...events.record import changed, refused
 from ...events.source import Actor
@@ -117,7 +118,7 @@ def _decide(request: KeyRequest, status: KeyRequest.Status, *, by: Actor, reason
     try:
         deciders.check(request, by, to_approve=approved)
     except FourEyes as error:
-        refused(Action.CHANGE_REFUSED, error_reason(error), by=by, detail=error.message, request=request.pk)
+        refused(Action.CHANGE_REFUSED, Reason.FOUR_EYES, by=by, detail=error.message, request=request.pk)
         raise
     now = timezone.now()
     claim_by = now + access_settings.APPROVALS["CLAIM_WITHIN"] if approved else None
@@ -131,13 +132,6 @@ def _decide(request: KeyRequest, status: KeyRequest.Status, *, by: Actor, reason
         changed(action, request, by=by, reason=request.reason, **described(request))
         telling.decided(request)
     return request
-
-
-def error_reason(error: FourEyes) -> Any:
-    """The reason of the event of a refused decision."""
-    from ...core.reasons import Reason
-
-    return Reason(error.code)
 
 
 def withdraw(request: KeyRequest, *, by: Actor) -> KeyRequest:
@@ -207,7 +201,8 @@ def _check_approver_now(request: KeyRequest) -> None:
 
 def _check_may_make(request: KeyRequest, by: Actor) -> None:
     """Raise `FourEyes` where the claim comes with another credential than the request did, or without the permission it needed."""
-    if request.via_id is not None and (by.credential is None or by.credential.id != str(request.via_id)):
+    via = bounds.asking_key(by)
+    if request.via_id is not None and (via is None or via.pk != request.via_id):
         raise FourEyes("This was asked for with an API key: claim it with that key.")
     verb = "change" if request.widens else "add"
     if request.principal_id != request.requester_id and not by.user.has_perm(f"django_apiaccess.{verb}_apikey"):

@@ -162,6 +162,7 @@ class AccessModelAdmin(BaseModelAdmin):
         items: Sequence[Any],
         button: str,
         required: bool = True,
+        danger: bool = True,
         hidden: Iterable[tuple[str, Any]] = (),
         obj: Any = None,
     ) -> str | TemplateResponse:
@@ -171,7 +172,7 @@ class AccessModelAdmin(BaseModelAdmin):
         if asked and form.is_valid():
             return str(form.cleaned_data["reason"])
         return self.page(
-            request, "ask.html", title=title, obj=obj, form=form, lead=lead, items=items, button=button, danger=True,
+            request, "ask.html", title=title, obj=obj, form=form, lead=lead, items=items, button=button, danger=danger,
             hidden=[*hidden, ("reason_asked", "1")],
         )  # fmt: skip
 

@@ -204,15 +204,21 @@ def described(key: APIKey) -> dict[str, Any]:
 
 
 def revoke(keys: APIKey | APIKeyQuerySet, *, reason: str, by: Actor, batch: int = BATCH) -> int:
-    """End keys for good, with the keys that were issued through them; felt at the next request. Returns how many ended now."""
+    """End keys for good, with the keys that were issued through them; felt at the next request. Returns how many ended now.
+
+    What the queryset asks of a key is asked once more in the statement that ends it: a key that was used meanwhile is not unused.
+    """
     if not reason.strip():
         raise InvalidChange("Say why: a revocation needs a reason.", field="reason")
     wanted = APIKey.objects.filter(pk=keys.pk) if isinstance(keys, APIKey) else keys
     pending = sorted(wanted.filter(revoked_at=None).values_list("pk", flat=True))
     total = 0
     while pending:
+        ended: list[int] = []
         for start in range(0, len(pending), batch):
-            total += _revoke_batch(pending[start : start + batch], reason=reason.strip()[:255], by=by)
+            ended += _revoke_batch(wanted, pending[start : start + batch], reason=reason.strip()[:255], by=by)
+        total += len(ended)
+        pending, wanted = ended, APIKey.objects.all()
         children: list[int] = []
         for start in range(0, len(pending), batch):
             born = APIKey.objects.filter(issued_via__in=pending[start : start + batch], revoked_at=None)
@@ -224,15 +230,13 @@ def revoke(keys: APIKey | APIKeyQuerySet, *, reason: str, by: Actor, batch: int 
 
 
 @transaction.atomic
-def _revoke_batch(ids: list[int], *, reason: str, by: Actor) -> int:
-    bump(Generation.CREDENTIALS)
+def _revoke_batch(wanted: APIKeyQuerySet, ids: list[int], *, reason: str, by: Actor) -> list[int]:
+    bump(Generation.CREDENTIALS)  # also the lock: nobody else revokes meanwhile, so `now` marks those that end here
     now = timezone.now()
-    rows = list(APIKey.objects.filter(pk__in=ids, revoked_at=None))
-    ended = APIKey.objects.filter(pk__in=[row.pk for row in rows], revoked_at=None).update(
-        revoked_at=now, revoked_reason=reason
-    )
+    wanted.filter(pk__in=ids, revoked_at=None).order_by().update(revoked_at=now, revoked_reason=reason)
+    rows = list(APIKey.objects.filter(pk__in=ids, revoked_at=now))
     changed_many(Action.KEY_REVOKED, ((row, {}) for row in rows), by=by, reason=reason)
-    return ended
+    return [row.pk for row in rows]
 
 
 # -- parts

@@ -82,7 +82,7 @@ class AccessModelAdmin(BaseModelAdmin):
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         """Django's list; a filter with a number that no database holds is answered as Django answers other bad filters."""
         try:
-            return super().changelist_view(request, extra_context)
+            return super().changelist_view(request, {"apiaccess_unfold": UNFOLD, **(extra_context or {})})
         except (OverflowError, DataError):
             return HttpResponseRedirect(f"{request.path}?{ERROR_FLAG}=1")
 

@@ -38,8 +38,9 @@ def needed(ids: Iterable[int], length: timedelta) -> set[int]:
                         fresh.append(pk)
         level = below
     found: set[int] = set()
-    for pk in fresh:
-        while pk in above:
-            pk = above[pk]
-            found.add(pk)
+    for used in fresh:
+        key: int | None = above.get(used)
+        while key is not None:
+            found.add(key)
+            key = above.get(key)
     return found

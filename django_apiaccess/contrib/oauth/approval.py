@@ -30,7 +30,7 @@ def check(client: OAuthClient, was: OAuthClient | None, approved_by: Any) -> Non
         return
     if approved_by is None:
         raise ApprovalRequired(
-            f"Another person must approve this client because of {reason}. Make it with create_oauth_client --approved-by, which names them.",
+            f"Another person must approve this client because of {reason}. Name them with create_oauth_client --approved-by.",
             field="scopes",
         )
     deciders.check_named(approved_by, principal=account.user, scopes=scopes)

@@ -13,6 +13,7 @@ class OAuthConfig(AppConfig):
 
     def ready(self) -> None:
         from ...access import prune
-        from . import pruning
+        from . import pruning, reviewing
 
         prune.FURTHER_PARTS["oauth"] = pruning.parts
+        reviewing.connect()

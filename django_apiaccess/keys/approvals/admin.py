@@ -115,7 +115,9 @@ class KeyRequestAdmin(ReadOnly, AccessModelAdmin):
 
     def approve_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Asks once more, then approves."""
-        lead = _("Approve it only if you would answer for it: the event names you. The requester gets the key, you do not see it.")
+        lead = _(
+            "Approve it only if you would answer for it: the event names you. The requester gets the key, you do not see it."
+        )
         return self._decide(
             request, object_id, service.approve, title=_("Approve %s"), lead=lead, button=_("Approve"), required=False,
             danger=False, done=_("Approved. The requester was told."),

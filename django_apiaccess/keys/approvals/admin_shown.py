@@ -83,7 +83,9 @@ def before_panel(request: KeyRequest) -> Panel:
         "expires_at": request.expires_at.isoformat() if request.expires_at else None,
     }
     rows = [
-        [name, before.get(name) or "–", value or "–"] for name, value in now.items() if (before.get(name) or None) != (value or None)
+        [name, before.get(name) or "–", value or "–"]
+        for name, value in now.items()
+        if (before.get(name) or None) != (value or None)
     ]
     columns = [_("What"), _("Before"), _("Asked for")]
     return Panel(_("What changes"), table(columns, rows, empty=_("Nothing."), caption=_("What changes")))

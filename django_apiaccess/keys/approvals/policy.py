@@ -96,7 +96,8 @@ def check(key: APIKey, before: APIKey | None = None) -> None:
     reason = why(key.principal, key.scopes)
     if reason:
         raise ApprovalRequired(
-            f"Another person must approve this because of {reason}. Say in 'justification' what it is for, and it is asked for.", key
+            f"Another person must approve this because of {reason}. Say in 'justification' what it is for, and it is asked for.",
+            key,
         )
 
 

@@ -93,7 +93,9 @@ manage.py create_api_key --user mara --name desk --scope orders:refund --approve
             metavar="USER",
             help="Where another person must approve the key: USER did. They must be allowed to; the event names them.",
         )
-        parser.add_argument("--justification", default="", metavar="TEXT", help="What it is for: the approver reads it.")
+        parser.add_argument(
+            "--justification", default="", metavar="TEXT", help="What it is for: the approver reads it."
+        )
 
     def run(self, options: dict[str, Any]) -> None:
         principal, scopes = arguments.principal(options), words(options["scope"])
@@ -105,9 +107,7 @@ manage.py create_api_key --user mara --name desk --scope orders:refund --approve
             "networks": " ".join(words(options["network"])),
             "origins": " ".join(words(options["origin"])),
             "rate": options["rate"] or "",
-            "dpop_jkt": thumbprint_of(options["dpop_jwk"])
-            if options["dpop_jwk"]
-            else options["dpop_thumbprint"] or "",
+            "dpop_jkt": thumbprint_of(options["dpop_jwk"]) if options["dpop_jwk"] else options["dpop_thumbprint"] or "",
         }
         made = self._make(fields, options)
         if isinstance(made, KeyRequest):
@@ -126,8 +126,8 @@ manage.py create_api_key --user mara --name desk --scope orders:refund --approve
             return keys.issue(by=self.actor, approved=approver, **fields)
         except ApprovalRequired as error:
             raise CommandError(
-                f"{str(error).partition('.')[0]}. Ask for it with --requested-by USER --justification TEXT, or name with --approved-by USER "
-                "who approved it."
+                f"{str(error).partition('.')[0]}. Ask for it with --requested-by USER --justification TEXT, or name who approved it "
+                "with --approved-by USER."
             ) from None
 
     def _print_request(self, made: KeyRequest, options: dict[str, Any]) -> None:

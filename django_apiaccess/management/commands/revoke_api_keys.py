@@ -58,7 +58,9 @@ git log -p | manage.py revoke_api_keys --leaked - --reason "In our history"
         selection.add_key_ids(parser)
         arguments.add_principal(parser, what="whose keys to revoke", required=False)
         parser.add_argument(
-            "--unused-for", metavar="180d", help="Usable keys neither used nor made within that time, nor any key that was issued through them; narrows --user."
+            "--unused-for",
+            metavar="180d",
+            help="Usable keys neither used nor made within that time, nor any key that was issued through them; narrows --user.",
         )
         parser.add_argument("--leaked", metavar="FILE", help="Every key whose text stands in this file; - is stdin.")
         parser.add_argument("--reason", required=True, metavar="TEXT", help="Why: kept with the key and in the events.")
@@ -160,9 +162,7 @@ git log -p | manage.py revoke_api_keys --leaked - --reason "In our history"
             "result": result,
         }
 
-    def _end(
-        self, chosen: Iterable[int], options: dict[str, Any], among: APIKeyQuerySet | None = None
-    ) -> set[int]:
+    def _end(self, chosen: Iterable[int], options: dict[str, Any], among: APIKeyQuerySet | None = None) -> set[int]:
         """End those keys, as far as they are still `among` what was asked for. Which of them are revoked now."""
         ids = sorted(set(chosen))
         if options["dry_run"]:

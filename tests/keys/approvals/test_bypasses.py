@@ -195,7 +195,7 @@ def test_a_program_decides_nothing(ann, ask, make_user, session_of, operator):
     assert told(step(session_of(robot), number, "approve")) == (403, "four_eyes")
 
 
-# -- commands and imports
+# -- by commands, by imports
 
 
 def test_an_operator_makes_no_guarded_key_without_naming_an_approver(ann, bob, capsys):
@@ -274,7 +274,10 @@ def test_nothing_else_in_the_package_makes_or_widens_a_key():
     found = {
         str(path.relative_to(root))
         for path in root.rglob("*.py")
-        if re.search(r"\bAPIKey\(\s*\n\s+name=|APIKey\.objects\.(bulk_)?create\(|\b(keys|service)\.(issue|change)\(", path.read_text())
+        if re.search(
+            r"\bAPIKey\(\s*\n\s+name=|APIKey\.objects\.(bulk_)?create\(|\b(keys|service)\.(issue|change)\(",
+            path.read_text(),
+        )
     }
     assert found == {
         "contrib/knox/views.py",

@@ -16,7 +16,7 @@ from django_apiaccess.roles import service as roles
 from django_apiaccess.roles.models import Grant
 from tests.adminkit import allow
 
-from .conftest import KEYS, REQUESTS, WHY
+from .conftest import REQUESTS, WHY
 
 pytestmark = pytest.mark.django_db
 
@@ -221,9 +221,9 @@ def test_an_approver_who_lost_it_meanwhile_vouches_for_nothing(requested, ann, b
 
 
 def test_an_approver_who_owns_the_service_account_by_now_vouches_for_nothing(make_user, operator, bob, session_of):
+    from django_apiaccess.events.source import Actor
     from django_apiaccess.keys import service as keys
     from django_apiaccess.keys.approvals import service as approvals
-    from django_apiaccess.events.source import Actor
 
     root = make_user("root", is_superuser=True, is_staff=True)
     robot = keys.create_service_account(name="robot", owner=root, purpose="cleans", by=operator)

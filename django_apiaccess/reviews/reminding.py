@@ -127,7 +127,9 @@ def _tell(owner_id: Any, by: Actor) -> Told | None:
 
 
 def _context(rows: list[Reminder]) -> dict[str, Any]:
-    latest = {(row.subject_kind, row.subject_id, row.stage == INACTIVE): row for row in rows}  # of stages that failed before
+    latest = {
+        (row.subject_kind, row.subject_id, row.stage == INACTIVE): row for row in rows
+    }  # of stages that failed before
     rows = list(latest.values())
     return {
         "expiring": sorted((row for row in rows if row.stage != INACTIVE), key=lambda row: row.about)[:MOST_TOLD],

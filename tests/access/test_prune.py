@@ -40,6 +40,7 @@ NOTHING = {
     "consents": 0,
     "secrets": 0,
     "keys": 0,
+    "key requests": 0,
     "grants": 0,
     "grants on missing objects": 0,
     "rate counters": 0,
@@ -52,6 +53,7 @@ NOTHING = {
     "unconfirmed apps": 0,
     "unconfirmed phones": 0,
     "private keys": 0,
+    "reminders": 0,
 }
 
 

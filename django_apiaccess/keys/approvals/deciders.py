@@ -64,18 +64,23 @@ def involved(request: KeyRequest) -> frozenset[Any]:
 def told(request: KeyRequest) -> Iterable[Any]:
     """Active people with the permission who are not involved, some of them: who is told that a request waits."""
     model: Any = get_user_model()
-    ids: set[Any] = set()
+    others = holders(most=2 * MOST_TOLD) - involved(request)
+    return list(model._default_manager.filter(pk__in=others).order_by("pk")[:MOST_TOLD])
+
+
+def holders(*, most: int) -> frozenset[Any]:
+    """The ids of active people with the permission, by Django's own and by grants of ours; `most` of them at least, where there are."""
+    model: Any = get_user_model()
+    people = model._default_manager.filter(service_account=None, is_active=True)
+    grants = Grant.objects.active().on_everything().filter(_giving(current_policy()))
+    sources = [people.filter(pk__in=grants.filter(user__isnull=False).values("user"))]
+    if hasattr(model, "groups"):
+        sources.append(people.filter(groups__in=grants.filter(group__isnull=False).values("group")))
     with_perm = getattr(model._default_manager, "with_perm", None)
     if with_perm is not None:
         found = with_perm(PERMISSION, backend="django.contrib.auth.backends.ModelBackend")
-        ids.update(found.values_list("pk", flat=True)[: 2 * MOST_TOLD])
-    grants = Grant.objects.active().on_everything().filter(_giving(current_policy()))
-    ids.update(grants.filter(user__isnull=False).values_list("user", flat=True)[: 2 * MOST_TOLD])
-    if hasattr(model, "groups"):
-        members = model._default_manager.filter(groups__in=grants.filter(group__isnull=False).values("group"))
-        ids.update(members.values_list("pk", flat=True)[: 2 * MOST_TOLD])
-    people = model._default_manager.filter(pk__in=ids - involved(request), service_account=None, is_active=True)
-    return list(people.order_by("pk")[:MOST_TOLD])
+        sources.append(found.filter(service_account=None, is_active=True))
+    return frozenset(pk for source in sources for pk in source.order_by("pk").values_list("pk", flat=True)[:most])
 
 
 def _giving(policy: Any) -> Q:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from django import forms
 from django.core.exceptions import NON_FIELD_ERRORS
@@ -125,7 +125,7 @@ class NewKeyForm(KeyForm):
         made = self.issue()
         if isinstance(made, KeyRequest):
             self.asked = made
-            return self.instance
+            return cast("APIKey", self.instance)
         self.issued = made
         return made.key
 
@@ -176,7 +176,7 @@ class ChangeKeyForm(KeyForm):
         done = approvals.change(fresh, by=actor_of(self.request), justification=why, **changes)
         if isinstance(done, KeyRequest):
             self.asked = done
-            return self.instance
+            return cast("APIKey", self.instance)
         return done
 
 

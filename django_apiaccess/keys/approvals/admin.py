@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.db import transaction
@@ -53,7 +53,7 @@ class KeyRequestAdmin(ReadOnly, AccessModelAdmin):
     list_filter = (StateFilter,)
     list_select_related = ("requester", "principal", "decided_by", "key")
     search_fields = ("name", "justification")
-    fieldsets = (
+    fieldsets: ClassVar[Any] = (
         (None, {"fields": ("name", "state_shown", "justification", "requester", "principal", "key_shown")}),
         (gettext_lazy("What is asked for"), {"fields": ("networks", "origins", "rate", "dpop_jkt", "expires")}),
         (

@@ -34,7 +34,7 @@ class StateFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         value = self.value()
-        return queryset.in_state(value) if value in KeyRequest.Status.values else queryset  # type: ignore[attr-defined,no-any-return]
+        return queryset.in_state(value) if value in KeyRequest.Status.values else queryset  # type: ignore[attr-defined]
 
 
 def state_badge(request: KeyRequest) -> SafeString:

@@ -70,7 +70,7 @@ def check_approvers() -> Iterator[CheckMessage]:
         who = "Nobody" if not number else "One person alone"
         yield warning(
             CheckId.TOO_FEW_APPROVERS,
-            f"{who} may approve requests for keys: {'every request' if not number else 'a request of theirs'} waits for nobody and expires.",
+            f"{who} may approve requests for keys: {'every request' if not number else 'a request of theirs'} expires.",
             f"Give two people or more the permission {PERMISSION}, and what they are to approve.",
         )
 

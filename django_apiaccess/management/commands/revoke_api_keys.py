@@ -168,7 +168,8 @@ git log -p | manage.py revoke_api_keys --leaked - --reason "In our history"
         if options["dry_run"]:
             self.note(f"{count(len(ids), 'key')} would be revoked. Nothing was changed.")
             return set()
-        total, ended = 0, set()
+        total = 0
+        ended: set[int] = set()
         for start in range(0, len(ids), keys.BATCH):
             batch = ids[start : start + keys.BATCH]
             wanted = (APIKey.objects.all() if among is None else among).filter(pk__in=batch)

@@ -8,6 +8,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from ...conf import access_settings
 from ...reviews import reminding
+from ...reviews.due import INACTIVE
 from ..base import AccessCommand
 from ..output import Column
 
@@ -48,7 +49,7 @@ manage.py send_reminders
 
     @staticmethod
     def _row(told: reminding.Told) -> dict[str, Any]:
-        inactive = sum(row.stage == reminding.INACTIVE for row in told.reminders)
+        inactive = sum(row.stage == INACTIVE for row in told.reminders)
         labels = [f"{row.subject_kind} {row.subject_id} {row.label!r} {row.stage}" for row in told.reminders]
         return {
             "owner": None if told.owner is None else told.owner.get_username(),

@@ -22,7 +22,7 @@ COLUMNS: Final = (
     "credential", "credential_id", "name", "state", "created_at", "created_by", "issued_via", "secret_created_at", "secret_age_days",
     "live_secrets", "expires_at", "last_used_at", "last_used_from", "use_count", "scopes", "networks", "origins", "rate", "bound",
 )  # fmt: skip
-"""In this order for good; new ones come at the end. `docs/reference/credential-report.md` explains each."""
+"""In this order for good; new ones come at the end. `docs/reference/commands.md` explains each."""
 Row = dict[str, Any]
 Source = Callable[[Sequence[Any]], Iterator[tuple[Any, Row]]]
 SOURCES: Final[list[Source]] = [credentials.rows]

@@ -16,6 +16,7 @@ SUITES = [
     "tests/access/test_admin.py",
     "tests/test_middleware.py",
     "tests/mfa/test_admin.py",
+    "tests/keys/approvals/test_admin.py",
 ]
 
 

@@ -28,6 +28,10 @@ def check(request: KeyRequest, by: Actor, *, to_approve: bool) -> None:
     user = by.user
     if user is None or not user.is_active or not user.has_perm(PERMISSION):
         raise FourEyes(f"{by.label} may not decide on requests for keys: that needs the permission {PERMISSION}.")
+    if by.credential is not None and by.credential.kind == "api_key":
+        raise FourEyes(
+            "A person decides on requests for keys, logged in: a key that leaks must not approve the next one."
+        )
     account = ServiceAccount.objects.filter(user=user.pk).first()
     if account is not None:
         raise FourEyes("A person decides on requests for keys, not a program.")

@@ -10,6 +10,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from django_apiaccess.events.models import Event
+from django_apiaccess.keys import service as keys
 from django_apiaccess.keys.approvals.models import KeyRequest
 from django_apiaccess.keys.models import APIKey
 from django_apiaccess.roles import service as roles
@@ -134,9 +135,30 @@ def test_without_the_permission_nobody_decides_or_sees_what_waits(requested, mak
     assert KeyRequest.objects.get().status == "pending"
 
 
-def test_a_key_of_an_approver_does_not_decide(requested, bob, make_key, client_of):
-    client = client_of(make_key(bob, "docs:read"))
-    assert step(client, requested, "approve").status_code == 403
+def test_a_key_of_an_approver_does_not_decide(requested, bob, make_key, client_of, operator):
+    assert step(client_of(make_key(bob, "docs:read")), requested, "approve").status_code == 403
+    roles.grant(user=bob, scope="keys:approve", by=operator)
+    client = client_of(
+        keys.issue(principal=bob, name="x", scopes=["keys:approve", "docs:delete"], by=operator, approved=bob)
+    )
+    for verb in ("approve", "refuse"):
+        assert told(step(client, requested, verb, reason="x")) == (403, "four_eyes")
+
+
+def test_an_access_token_decides_within_its_scopes(requested, make_user, operator):
+    from rest_framework.test import APIClient
+
+    roles.grant(user=make_user("carl", "docs:delete"), scope="keys:approve", by=operator)
+
+    def client(scope):
+        answer = APIClient().post("/access/token/", {"username": "carl", "password": "secret", "scope": scope})
+        found = APIClient()
+        found.credentials(HTTP_AUTHORIZATION=f"Bearer {answer.json()['access_token']}")
+        return found
+
+    assert step(client("docs:delete"), requested, "approve").status_code == 403
+    assert told(step(client("keys:approve"), requested, "approve")) == (403, "four_eyes")
+    assert step(client("keys:approve docs:delete"), requested, "approve").status_code == 200
 
 
 def test_a_superuser_decides_on_the_request_of_another(requested, make_user, session_of):
@@ -222,7 +244,6 @@ def test_an_approver_who_lost_it_meanwhile_vouches_for_nothing(requested, ann, b
 
 def test_an_approver_who_owns_the_service_account_by_now_vouches_for_nothing(make_user, operator, bob, session_of):
     from django_apiaccess.events.source import Actor
-    from django_apiaccess.keys import service as keys
     from django_apiaccess.keys.approvals import service as approvals
 
     root = make_user("root", is_superuser=True, is_staff=True)

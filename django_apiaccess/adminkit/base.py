@@ -190,6 +190,18 @@ class ReadOnly:
         return False
 
 
+class GoesWithItsUser:
+    """Mixin: a row goes with its user, whoever may delete that one; no page of its own deletes it."""
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        match = request.resolver_match
+        meta = self.opts  # type: ignore[attr-defined]
+        return match is not None and not (match.url_name or "").startswith(f"{meta.app_label}_{meta.model_name}_")
+
+    def get_model_perms(self, request: HttpRequest) -> dict[str, bool]:
+        return {**super().get_model_perms(request), "delete": False}  # type: ignore[misc]
+
+
 class DeletedOnlyWithItsUser:
     """Mixin: no page of its own deletes such a row; a user is deleted with theirs by whoever has the permission for both."""
 

@@ -12,7 +12,7 @@ from django.utils.cache import add_never_cache_headers
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from ..adminkit.base import AccessModelAdmin, ReadOnly
+from ..adminkit.base import AccessModelAdmin, GoesWithItsUser, ReadOnly
 from ..adminkit.html import exact, moment
 from ..authn.admin import actor_of
 from . import report
@@ -23,7 +23,7 @@ PERMISSION: Final = "django_apiaccess.take_credential_report"
 
 
 @admin.register(Reminder)
-class ReminderAdmin(ReadOnly, AccessModelAdmin):
+class ReminderAdmin(GoesWithItsUser, ReadOnly, AccessModelAdmin):
     """What owners were told, and the report beside it: both are what a review begins with."""
 
     list_display = ("label", "subject_kind", "stage", "counted_from", "owner", "sent")

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_variables
 
-from ...adminkit.base import AccessModelAdmin, Panel, ReadOnly, Tool, admin_url
+from ...adminkit.base import AccessModelAdmin, GoesWithItsUser, Panel, ReadOnly, Tool, admin_url
 from ...adminkit.html import NOTHING, codes, exact, link, moment
 from ...authn.admin import actor_of, record_refusal
 from ...exceptions import InvalidChange
@@ -46,7 +46,7 @@ def to_request(request: HttpRequest, asked: KeyRequest) -> HttpResponse:
 
 
 @admin.register(KeyRequest)
-class KeyRequestAdmin(ReadOnly, AccessModelAdmin):
+class KeyRequestAdmin(GoesWithItsUser, ReadOnly, AccessModelAdmin):
     """Requests. Who may decide or view sees all of them; who may make keys sees their own."""
 
     list_display = ("name", "state_shown", "requester", "principal", "scopes_short", "asked", "until")

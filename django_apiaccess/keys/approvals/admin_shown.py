@@ -66,7 +66,7 @@ def scopes_panel(request: KeyRequest, reader: Any) -> Panel:
         why = badge(_("guarded"), "warn") if name in guarded else ""
         mine = badge(_("yes"), "good") if name in held else badge(_("no"), "bad")
         rows.append([codes([name]), declared.description if declared else "", why, mine])
-    columns = [_("Scope"), _("What it opens"), "", _("You hold it")]
+    columns = [_("Scope"), _("What it opens"), _("Why"), _("You hold it")]
     note = _("As asked for: %s") % " ".join(sorted(request.scopes))
     return Panel(_("What it would open"), table(columns, rows, empty=_("Nothing."), caption=_("Scopes")), note)
 

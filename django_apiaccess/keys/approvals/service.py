@@ -6,6 +6,7 @@ a withdrawal, two claims.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any, Final
 
 from django.db import router, transaction
@@ -29,6 +30,8 @@ from .models import KeyRequest
 ASKED: Final = (*CHANGEABLE, "dpop_jkt")
 SHORTEST: Final = 10
 """Characters of a justification: less tells an approver nothing."""
+MOST_A_DAY: Final = 20
+"""Requests of one requester: each is an e-mail to every approver."""
 
 
 # -- ask
@@ -65,6 +68,10 @@ def _ask(error: ApprovalRequired, *, by: Actor, justification: str, key: APIKey 
         )
     wanted: APIKey = error.key
     now = timezone.now()
+    if KeyRequest.objects.filter(requester=by.user, requested_at__gt=now - timedelta(days=1)).count() >= MOST_A_DAY:
+        raise InvalidChange(
+            f"You asked for {MOST_A_DAY} keys within a day. Wait for those, or ask for one that does all."
+        )
     before = None
     if key is not None:
         before = service.described(APIKey.objects.select_related("principal").get(pk=key.pk))

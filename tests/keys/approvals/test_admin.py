@@ -128,6 +128,33 @@ def test_the_list_is_filtered_by_what_became_of_a_request(ann, bob, state):
     assert ("nightly" in page) is (state in {"pending", "nonsense"})
 
 
+def test_a_user_with_requests_and_reminders_can_be_deleted_by_whoever_may_delete_users(ann, make_user):
+    from django.contrib.auth.models import Permission
+    from django.utils import timezone
+
+    from django_apiaccess.models import Grant, Reminder
+
+    add(at(ann), ann, justification=WHY)
+    Reminder.objects.create(
+        subject_kind="api_key", subject_id="1", label="x", stage="1d", about=timezone.now(), owner=ann
+    )
+    LogEntry.objects.all().delete()
+    Grant.objects.filter(user=ann).delete()
+    eve = allow(make_user("eve"))
+    eve.user_permissions.add(*Permission.objects.filter(codename__in=["delete_user", "view_user"]))
+    assert at(eve).post(f"/admin/auth/user/{ann.pk}/delete/", {"post": "yes"}).status_code == 302
+    assert not KeyRequest.objects.exists()
+    assert not Reminder.objects.exists()
+
+
+def test_requests_are_not_deleted_by_hand(ann, make_user):
+    add(at(ann), ann, justification=WHY)
+    root = make_user("root", is_staff=True, is_superuser=True)
+    row = KeyRequest.objects.get()
+    assert at(root).post(url("keyrequest", "delete", row.pk), {"post": "yes"}).status_code == 403
+    assert at(root).get(url("keyrequest", "add")).status_code == 403
+
+
 def test_without_a_policy_no_form_asks_for_a_justification(ann, policy):
     policy()
     assert "justification" not in text_of(at(ann).get(url("apikey", "add")))

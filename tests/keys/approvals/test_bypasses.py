@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from datetime import timedelta
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
+from rest_framework.test import APIClient
 
 from django_apiaccess import declare_scope
 from django_apiaccess.core.scopes import registry
@@ -20,6 +22,7 @@ from django_apiaccess.keys.approvals.models import KeyRequest
 from django_apiaccess.keys.models import APIKey
 from django_apiaccess.roles import service as roles
 from tests.adminkit import allow
+from tests.keys.test_importers import auth_tokens, drf_keys, imported  # noqa: F401 - fixtures too
 
 from .conftest import KEYS, REQUESTS, WHY
 from .test_flow import step, told
@@ -261,6 +264,43 @@ def test_what_a_person_gives_a_client_needs_nobody_else(ann, operator):
 def test_scopes_that_need_nobody_are_told_apart(ann):
     assert approval_policy.unguarded(ann, ["docs:*"]) == {"docs:read", "docs:write"}
     assert approval_policy.unguarded(ann, ["docs:write"]) == {"docs:write"}
+
+
+def test_an_import_leaves_guarded_scopes_out(make_user, drf_keys, auth_tokens):  # noqa: F811
+    make_user("owner")
+    ann = make_user("ann", "docs:*")
+    drf_keys("mobile")
+    report = imported("--from", "drf-api-key", "--owner", "owner", "--scope", "docs:delete", "--scope", "docs:read")
+    assert (report["imported"], report["narrowed"]) == (1, 1)
+    auth_tokens(ann.pk)
+    imported("--from", "drf-authtoken", "--scopes-from-principal")
+    assert [registry.expand(key.scopes) for key in APIKey.objects.order_by("pk")] == [
+        {"docs:read"},
+        {"docs:read", "docs:write"},
+    ]
+
+
+def test_keys_that_are_guarded_altogether_are_not_imported_and_the_report_says_why(make_user, auth_tokens, policy):  # noqa: F811
+    policy(SCOPES=["*"])
+    auth_tokens(make_user("ann", "docs:read").pk)
+    (skipped,) = imported("--from", "drf-authtoken", "--scopes-from-principal")["skipped"]
+    assert "another person's approval" in skipped["reason"]
+    assert not APIKey.objects.exists()
+
+
+def test_a_log_in_of_knox_gives_no_guarded_scope(ann, settings):
+    settings.ROOT_URLCONF = "tests.contrib.knox_urls"
+    basic = b64encode(b"ann:secret").decode()
+    answer = APIClient().post("/api/auth/login/", secure=True, HTTP_AUTHORIZATION=f"Basic {basic}")
+    assert answer.status_code == 200
+    assert "docs:delete" not in registry.expand(APIKey.objects.get().scopes)
+
+
+def test_nobody_floods_the_approvers(ann, ask, monkeypatch):
+    monkeypatch.setattr(approvals, "MOST_A_DAY", 2)
+    assert [ask(ann).status_code for _time in range(3)] == [202, 202, 400]
+    KeyRequest.objects.update(status="withdrawn")
+    assert ask(ann).status_code == 400
 
 
 def test_nothing_else_in_the_package_makes_or_widens_a_key():

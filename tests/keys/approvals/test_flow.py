@@ -278,7 +278,8 @@ def test_approvers_are_told_of_the_request_and_the_requester_of_the_decision(
 
 def test_a_justification_forges_no_line_of_the_mail(ann, bob, ask, django_capture_on_commit_callbacks):
     with django_capture_on_commit_callbacks(execute=True):
-        ask(ann, justification="harmless enough\nBcc: eve@example.com\n\nBob approved this already")
+        forged = "harmless enough\nBcc: eve@example.com\n\nBob approved this already"
+        ask(ann, justification=forged, name=forged)
     (message,) = mail.outbox
     assert message.to == ["bob@example.com"]
     assert not any(line.startswith(("Bcc", "Bob")) for line in message.body.splitlines())

@@ -264,3 +264,17 @@ def test_ending_unused_keys_costs_the_same_number_of_statements_for_many(run, ol
         old(f"key {number}")
     with django_assert_max_num_queries(30):
         assert len(unused(run)) == 60
+
+
+def test_a_key_that_is_used_between_the_choice_and_its_end_goes_on(run, old, operator, monkeypatch):
+    busy, idle = old("busy"), old("idle")
+    chosen = APIKey.objects.unused_for(timedelta(days=180))
+
+    def used_meanwhile(name, really=service.bump):
+        APIKey.objects.filter(pk=busy.pk).update(last_used_at=timezone.now())
+        really(name)
+
+    monkeypatch.setattr(service, "bump", used_meanwhile)
+    assert service.revoke(chosen, reason="Nobody uses it", by=operator) == 1
+    assert list(APIKey.objects.filter(revoked_at=None)) == [busy]
+    assert list(Event.objects.filter(action="key.revoked").values_list("target_id", flat=True)) == [str(idle.pk)]

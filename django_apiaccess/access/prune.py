@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -31,22 +30,14 @@ from ..roles.querysets import object_key
 from ..tokens.models import RefreshToken, SigningKey, TokenSession
 from ..tokens.refreshing import FOREIGN
 from ..tokens.ring import forget_retired
+from .parts import FURTHER_PARTS, Part
+from .parts import ids_of as _ids
 
-BATCH: Final = 1000
 KEEP: Final = timedelta(days=90)
 UNCONFIRMED: Final = timedelta(days=1)
 """How long a factor whose owner never proved to have it stays. It is asked for nowhere, and confirmed within minutes or not at all."""
 SUBJECT_LENGTH: Final = 100
 Step = Callable[[int], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One kind of thing that ends: a word for it, and the primary keys of those that ended, batch by batch."""
-
-    name: str
-    model: type[models.Model]
-    ended: Callable[[], Iterator[list[Any]]]
 
 
 def prune(*, by: Actor, keep: timedelta = KEEP, dry_run: bool = False, step: Step | None = None) -> dict[str, int]:
@@ -69,10 +60,6 @@ def prune(*, by: Actor, keep: timedelta = KEEP, dry_run: bool = False, step: Ste
     return counts
 
 
-FURTHER_PARTS: Final[dict[str, Callable[[datetime, timedelta], Iterator[Part]]]] = {}
-"""What apps of their own add when they are ready, by the app: `(now, keep)` gives the parts."""
-
-
 def _parts(now: datetime, keep: timedelta) -> Iterator[Part]:
     for further in FURTHER_PARTS.values():
         yield from further(now, keep)
@@ -90,24 +77,6 @@ def _parts(now: datetime, keep: timedelta) -> Iterator[Part]:
     yield Part("trusted devices", TrustedDevice, lambda: _ids(_trust_over(now - keep)))
     yield Part("unconfirmed apps", TOTPFactor, lambda: _ids(_unconfirmed(TOTPFactor, now)))
     yield Part("unconfirmed phones", SMSFactor, lambda: _ids(_unconfirmed(SMSFactor, now)))
-
-
-def ids_of(found: Any) -> Iterator[list[Any]]:
-    """The primary keys of a queryset, batch by batch: for a `Part`."""
-    return _ids(found)
-
-
-def _ids(found: Any, *, newest_first: bool = False) -> Iterator[list[Any]]:
-    """The primary keys in their order, `BATCH` at a time: it goes on from the last one, whether those were deleted or not."""
-    order, further = ("-pk", "pk__lt") if newest_first else ("pk", "pk__gt")
-    last: Any = None
-    while True:
-        rows = found.order_by(order) if last is None else found.filter(**{further: last}).order_by(order)
-        ids = list(rows.values_list("pk", flat=True)[:BATCH])
-        if not ids:
-            return
-        last = ids[-1]
-        yield ids
 
 
 def _delete(model: type[models.Model], ids: list[Any]) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
-from ..access import prune
+from ..access.parts import FURTHER_PARTS, Part, ids_of
 from .models import Reminder
 
 LEAST: Final = timedelta(days=400)
@@ -15,11 +15,11 @@ LEAST: Final = timedelta(days=400)
 
 def connect() -> None:
     """Let `prune_access` delete reminders of long ago."""
-    prune.FURTHER_PARTS["reminders"] = _parts
+    FURTHER_PARTS["reminders"] = _parts
 
 
-def _parts(now: datetime, keep: timedelta) -> Iterator[prune.Part]:
+def _parts(now: datetime, keep: timedelta) -> Iterator[Part]:
     old = now - max(keep, LEAST)
     # an inactive credential stays inactive for years: only what was counted from an end can never be due again
     over = Reminder.objects.filter(about__lt=old, sent_at__lt=old).exclude(stage="inactive")
-    yield prune.Part("reminders", Reminder, lambda: prune.ids_of(over))
+    yield Part("reminders", Reminder, lambda: ids_of(over))

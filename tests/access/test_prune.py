@@ -9,7 +9,7 @@ import pytest
 from django.db.models.signals import post_delete, pre_delete
 from django.utils import timezone
 
-from django_apiaccess.access import prune as module
+from django_apiaccess.access import parts as module
 from django_apiaccess.access.prune import prune
 from django_apiaccess.authn.models import RateCounter
 from django_apiaccess.events.models import Event

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from django.db.models import Q
 
-from ...access.prune import Part, ids_of
+from ...access.parts import Part, ids_of
 from .models import AuthorizationCode, ClientAssertion, ClientSecret, Consent, DeviceCode, PushedRequest
 
 KEPT: Final = timedelta(days=1)

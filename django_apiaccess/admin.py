@@ -6,7 +6,8 @@ from .events import admin as events
 from .keys import admin as keys
 from .login import admin as login
 from .mfa import admin as mfa
+from .reviews import admin as reviews
 from .roles import admin as roles
 from .tokens import admin as tokens
 
-__all__ = ["access", "dashboard", "events", "keys", "login", "mfa", "roles", "tokens"]
+__all__ = ["access", "dashboard", "events", "keys", "login", "mfa", "reviews", "roles", "tokens"]

@@ -17,6 +17,7 @@ class APIAccessConfig(AppConfig):
         from . import checks  # noqa: F401 - registers the system checks
         from .keys import receivers as key_receivers
         from .passwords import sessions
+        from .reviews import receivers as review_receivers
         from .roles import receivers
         from .tokens import receivers as token_receivers
 
@@ -27,6 +28,7 @@ class APIAccessConfig(AppConfig):
         receivers.connect()
         key_receivers.connect()
         sessions.connect()
+        review_receivers.connect()
         token_receivers.connect()
         post_migrate.connect(sync_after_migrate, sender=self, dispatch_uid="django_apiaccess.sync")
 

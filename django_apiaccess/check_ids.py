@@ -106,6 +106,10 @@ class CheckId(StrEnum):
     NO_SECOND_FACTOR_MIDDLEWARE = "apiaccess.W060"
     MIDDLEWARE_MISPLACED = "apiaccess.W061"
     PAGES_NOT_ROUTED = "apiaccess.W062"
+    # -- keys that another person must approve
+    BAD_APPROVAL_FUNCTION = "apiaccess.E085"
+    UNMATCHED_APPROVAL = "apiaccess.W085"
+    TOO_FEW_APPROVERS = "apiaccess.W086"
     # -- the checks themselves
     CHECK_FAILED = "apiaccess.W099"
 

@@ -17,6 +17,7 @@ from .contrib.dot import checks as dot
 from .contrib.oauth import checks as oauth
 from .contrib.simplejwt import checks as simplejwt
 from .keys import checks as keys
+from .keys.approvals import checks as approvals
 from .mfa import checks as mfa
 from .mfa import checks_of_rows as mfa_rows
 from .pages import checks as pages
@@ -27,6 +28,7 @@ from .tokens import checks as tokens
 CHECKS: tuple[Check, ...] = (
     *authn.CHECKS,
     *keys.CHECKS,
+    *approvals.CHECKS,
     *roles.CHECKS,
     *access.CHECKS,
     *tokens.CHECKS,
@@ -45,7 +47,7 @@ DEPLOY_CHECKS: tuple[Check, ...] = (
     *mfa.DEPLOY_CHECKS,
 )
 """Asked by `check --deploy` only."""
-DATABASE_CHECKS: tuple[Check, ...] = (*mfa_rows.CHECKS,)
+DATABASE_CHECKS: tuple[Check, ...] = (*mfa_rows.CHECKS, *approvals.DATABASE_CHECKS)
 """Asked by `check --deploy --database default` only: they read rows."""
 
 

@@ -430,6 +430,77 @@ def _registration(value: Any) -> str | None:
     return None if value in OAUTH_REGISTRATION else f"must be one of {', '.join(OAUTH_REGISTRATION)}"
 
 
+def _entries(table: Callable[[], Mapping[str, Setting]], example: str) -> Callable[[Any], str | None]:
+    """What is wrong with a dict whose entries are those of `table`: an unknown name (with the nearest), or an entry's own complaint."""
+
+    def complaint(value: Any) -> str | None:
+        if not isinstance(value, Mapping):
+            return f"must be a dict, as {example}"
+        for name, given_value in value.items():
+            entry = table().get(name)
+            if entry is None:
+                near = difflib.get_close_matches(str(name), table(), n=1)
+                hint = f"did you mean {near[0]!r}?" if near else f"entries: {', '.join(sorted(table()))}"
+                return f"knows no entry {name!r}; {hint}"
+            problem = entry.complaint(given_value)
+            if problem:
+                return f"{name} {problem}"
+        return None
+
+    return complaint
+
+
+def _stages(value: Any) -> str | None:
+    if value is None:
+        return None
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        return "must be a list of durations, as ['14d', '3d', '1d'], or None"
+    return next((f"holds {stage!r}, which {found}" for stage in value if (found := _positive(stage))), None)
+
+
+def _positive(value: Any) -> str | None:
+    return _duration_complaint(value) or (None if duration(value) else "must be above 0")
+
+
+def _optional_positive(value: Any) -> str | None:
+    return None if value is None else _positive(value)
+
+
+def _patterns(of_scopes: bool) -> Callable[[Any], str | None]:
+    form = re.compile(r"\*|[a-z0-9*._-]+:[a-z0-9*._-]+" if of_scopes else r"\S(?:.*\S)?")
+    example = "['orders:refund', '*:write']" if of_scopes else "['manager']"
+
+    def complaint(value: Any) -> str | None:
+        if isinstance(value, str) or not isinstance(value, Sequence):
+            return f"must be a list of patterns, as {example}"
+        odd = [item for item in value if not (isinstance(item, str) and form.fullmatch(item))]
+        return f"holds {odd[0]!r}; write patterns as {example}" if odd else None
+
+    return complaint
+
+
+def _optional_function(value: Any) -> str | None:
+    if value is None or callable(value) or (isinstance(value, str) and "." in value):
+        return None
+    return "must be None, a function of a principal and a set of scopes, or its dotted path"
+
+
+REMINDERS_ENTRIES: Final[dict[str, Setting]] = {
+    setting.name: setting
+    for setting in (Setting("EXPIRING", ("14d", "3d", "1d"), _stages), Setting("INACTIVE", "90d", _optional_positive))
+}
+"""The entries of `REMINDERS`; `docs/reference/settings.md` explains each."""
+APPROVALS_ENTRIES: Final[dict[str, Setting]] = {
+    setting.name: setting
+    for setting in (
+        Setting("SCOPES", (), _patterns(of_scopes=True)),
+        Setting("ROLES", (), _patterns(of_scopes=False)),
+        Setting("FUNCTION", None, _optional_function),
+        Setting("EXPIRES", "7d", _positive),
+        Setting("CLAIM_WITHIN", "3d", _positive),
+    )
+}
+"""The entries of `APPROVALS`; `docs/reference/settings.md` explains each."""
 OAUTH_DPOP: Final = ("off", "optional", "required")
 OAUTH_REGISTRATION: Final = ("off", "token", "open")
 OAUTH_GRANTS: Final = ("authorization_code", "refresh_token", "client_credentials", "device_code", "token_exchange")
@@ -520,6 +591,8 @@ SETTINGS: Final[dict[str, Setting]] = {
         Setting("NOTIFIER", "django_apiaccess.notifications.send_email", _text),
         Setting("EVENTS", {}, _events),
         Setting("AUDIT", {}, _audit),
+        Setting("REMINDERS", {}, _entries(lambda: REMINDERS_ENTRIES, "{'INACTIVE': '90d'}")),
+        Setting("APPROVALS", {}, _entries(lambda: APPROVALS_ENTRIES, "{'SCOPES': ['orders:refund']}")),
     )
 }
 
@@ -787,6 +860,30 @@ class AccessSettings:
     def NOTIFIER(self) -> str:
         """Dotted path of what tells a person of something: `notifier(user, kind, context)`."""
         return str(_get("NOTIFIER"))
+
+    @cached_property
+    def REMINDERS_EXPIRING(self) -> tuple[timedelta, ...]:
+        """How long before their end owners of credentials are reminded, the shortest first; empty: never."""
+        return tuple(sorted({duration(stage) for stage in self._reminders("EXPIRING") or ()}))
+
+    @cached_property
+    def REMINDERS_INACTIVE(self) -> timedelta | None:
+        """After how long without use an owner is asked whether a credential is needed; None: never."""
+        value = self._reminders("INACTIVE")
+        return None if value is None else duration(value)
+
+    @staticmethod
+    def _reminders(entry: str) -> Any:
+        return _get("REMINDERS").get(entry, REMINDERS_ENTRIES[entry].default)
+
+    @cached_property
+    def APPROVALS(self) -> Mapping[str, Any]:
+        """Which keys need another person's approval: every entry of `APPROVALS_ENTRIES`; durations as `timedelta`."""
+        given_entries = _get("APPROVALS")
+        entries = {name: given_entries.get(name, entry.default) for name, entry in APPROVALS_ENTRIES.items()}
+        return {
+            name: duration(value) if name in {"EXPIRES", "CLAIM_WITHIN"} else value for name, value in entries.items()
+        }
 
     @cached_property
     def AUDIT_IGNORE(self) -> tuple[IgnoreEntry, ...]:

@@ -73,6 +73,22 @@ class NotHeld(InvalidChange):
         self.missing = tuple(sorted(missing))
 
 
+class ApprovalRequired(InvalidChange):
+    """A key that another person must approve first (`API_ACCESS["APPROVALS"]`). `key` is what was asked for, not saved."""
+
+    code = "approval_required"
+
+    def __init__(self, message: str, key: Any = None, *, field: str = "justification") -> None:
+        super().__init__(message, field=field)
+        self.key = key
+
+
+class FourEyes(InvalidChange):
+    """Somebody may not decide on this request: it is their own, or they lack what it asks for."""
+
+    code = Reason.FOUR_EYES.value
+
+
 class DutiesConflict(InvalidChange):
     """Two roles that exclude each other would meet in one principal (static separation of duty)."""
 

@@ -25,6 +25,12 @@ def notify(user: Any, kind: str, context: dict[str, Any]) -> None:
     transaction.on_commit(lambda: _send(user, kind, context), robust=True)
 
 
+def deliver(user: Any, kind: str, context: dict[str, Any]) -> None:
+    """Tell `user` now, and raise what the notifier raises: for a caller that will try again. The signal comes once it was delivered."""
+    import_string(access_settings.NOTIFIER)(user, kind, context)
+    user_notified.send_robust(sender=type(user), user=user, kind=kind, context=context)
+
+
 def _send(user: Any, kind: str, context: dict[str, Any]) -> None:
     user_notified.send_robust(sender=type(user), user=user, kind=kind, context=context)
     try:

@@ -6,6 +6,7 @@ from django.urls import include, path
 from rest_framework.routers import SimpleRouter
 
 from .access.views import MeView
+from .keys.approvals.views import KeyRequestViewSet
 from .keys.views import APIKeyViewSet
 from .login import factor_views as factors
 from .login.step_up_views import StepUpVerifyView, StepUpView
@@ -13,6 +14,7 @@ from .login.views import MFAChallengeView, MFAVerifyView, PasskeyView, TokenView
 from .tokens.views import IntrospectView, RefreshView, RevokeView, SessionViewSet
 
 router = SimpleRouter()
+router.register("keys/requests", KeyRequestViewSet, basename="apiaccess-key-request")
 router.register("keys", APIKeyViewSet, basename="apiaccess-key")
 
 urlpatterns = [

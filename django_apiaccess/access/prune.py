@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -23,6 +22,7 @@ from ..events.record import changed
 from ..events.retention import prunable, prune_events
 from ..events.source import Actor
 from ..events.tags import Action
+from ..keys.approvals.models import KeyRequest
 from ..keys.models import APIKey, APIKeySecret, ScopeUse
 from ..mfa.challenges import ended_before as challenges_ended_before
 from ..mfa.models import MFAChallenge, SMSFactor, TOTPFactor, TrustedDevice
@@ -31,23 +31,15 @@ from ..roles.querysets import object_key
 from ..tokens.models import RefreshToken, SigningKey, TokenSession
 from ..tokens.refreshing import FOREIGN
 from ..tokens.ring import forget_retired
+from .parts import FURTHER_PARTS, Part
+from .parts import ids_of as _ids
 
-BATCH: Final = 1000
 KEEP: Final = timedelta(days=90)
 KEEP_AUDITS: Final = timedelta(days=400)
 UNCONFIRMED: Final = timedelta(days=1)
 """How long a factor whose owner never proved to have it stays. It is asked for nowhere, and confirmed within minutes or not at all."""
 SUBJECT_LENGTH: Final = 100
 Step = Callable[[int], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One kind of thing that ends: a word for it, and the primary keys of those that ended, batch by batch."""
-
-    name: str
-    model: type[models.Model]
-    ended: Callable[[], Iterator[list[Any]]]
 
 
 def prune(*, by: Actor, keep: timedelta = KEEP, dry_run: bool = False, step: Step | None = None) -> dict[str, int]:
@@ -70,14 +62,11 @@ def prune(*, by: Actor, keep: timedelta = KEEP, dry_run: bool = False, step: Ste
     return counts
 
 
-FURTHER_PARTS: Final[dict[str, Callable[[datetime, timedelta], Iterator[Part]]]] = {}
-"""What apps of their own add when they are ready, by the app: `(now, keep)` gives the parts."""
-
-
 def _parts(now: datetime, keep: timedelta) -> Iterator[Part]:
     for further in FURTHER_PARTS.values():
         yield from further(now, keep)
     yield Part("secrets", APIKeySecret, lambda: _ids(_ended_secrets(now)))
+    yield Part("key requests", KeyRequest, lambda: _ids(KeyRequest.objects.ended_before(now - keep)))
     yield Part("keys", APIKey, lambda: _dead_keys(now - keep))
     yield Part("grants", Grant, lambda: _ids(Grant.objects.ended_before(now)))
     yield Part("grants on missing objects", Grant, _orphaned_grants)
@@ -93,24 +82,6 @@ def _parts(now: datetime, keep: timedelta) -> Iterator[Part]:
     yield Part("unconfirmed phones", SMSFactor, lambda: _ids(_unconfirmed(SMSFactor, now)))
 
 
-def ids_of(found: Any) -> Iterator[list[Any]]:
-    """The primary keys of a queryset, batch by batch: for a `Part`."""
-    return _ids(found)
-
-
-def _ids(found: Any, *, newest_first: bool = False) -> Iterator[list[Any]]:
-    """The primary keys in their order, `BATCH` at a time: it goes on from the last one, whether those were deleted or not."""
-    order, further = ("-pk", "pk__lt") if newest_first else ("pk", "pk__gt")
-    last: Any = None
-    while True:
-        rows = found.order_by(order) if last is None else found.filter(**{further: last}).order_by(order)
-        ids = list(rows.values_list("pk", flat=True)[:BATCH])
-        if not ids:
-            return
-        last = ids[-1]
-        yield ids
-
-
 def _delete(model: type[models.Model], ids: list[Any]) -> int:
     """Delete rows by primary key with what belongs to them; without signals, one statement a table.
 
@@ -118,7 +89,7 @@ def _delete(model: type[models.Model], ids: list[Any]) -> int:
     """
     using = router.db_for_write(model)
     rows: Any = model._base_manager.using(using).filter(pk__in=ids)
-    own = {APIKey, APIKeySecret, RefreshToken, ScopeUse}
+    own = {APIKey, APIKeySecret, KeyRequest, RefreshToken, ScopeUse}
     foreign = [relation for relation in model._meta.related_objects if relation.related_model not in own]
     with transaction.atomic(using=using):
         if foreign:
@@ -126,6 +97,9 @@ def _delete(model: type[models.Model], ids: list[Any]) -> int:
         if model is APIKey:
             _raw_delete(APIKeySecret._base_manager.using(using).filter(key__in=ids), using)
             _raw_delete(ScopeUse._base_manager.using(using).filter(key__in=ids), using)
+            requests = KeyRequest._base_manager.using(using)
+            _raw_delete(requests.filter(via__in=ids), using)
+            requests.filter(key__in=ids).update(key=None)
         if model is TokenSession:
             _raw_delete(RefreshToken._base_manager.using(using).filter(session__in=ids), using)
         return _raw_delete(rows, using)

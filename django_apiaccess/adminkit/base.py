@@ -82,7 +82,7 @@ class AccessModelAdmin(BaseModelAdmin):
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         """Django's list; a filter with a number that no database holds is answered as Django answers other bad filters."""
         try:
-            return super().changelist_view(request, extra_context)
+            return super().changelist_view(request, {"apiaccess_unfold": UNFOLD, **(extra_context or {})})
         except (OverflowError, DataError):
             return HttpResponseRedirect(f"{request.path}?{ERROR_FLAG}=1")
 
@@ -162,6 +162,7 @@ class AccessModelAdmin(BaseModelAdmin):
         items: Sequence[Any],
         button: str,
         required: bool = True,
+        danger: bool = True,
         hidden: Iterable[tuple[str, Any]] = (),
         obj: Any = None,
     ) -> str | TemplateResponse:
@@ -171,7 +172,7 @@ class AccessModelAdmin(BaseModelAdmin):
         if asked and form.is_valid():
             return str(form.cleaned_data["reason"])
         return self.page(
-            request, "ask.html", title=title, obj=obj, form=form, lead=lead, items=items, button=button, danger=True,
+            request, "ask.html", title=title, obj=obj, form=form, lead=lead, items=items, button=button, danger=danger,
             hidden=[*hidden, ("reason_asked", "1")],
         )  # fmt: skip
 
@@ -187,6 +188,18 @@ class ReadOnly:
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+class GoesWithItsUser:
+    """Mixin: a row goes with its user, whoever may delete that one; no page of its own deletes it."""
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        match = request.resolver_match
+        meta = self.opts  # type: ignore[attr-defined]
+        return match is not None and not (match.url_name or "").startswith(f"{meta.app_label}_{meta.model_name}_")
+
+    def get_model_perms(self, request: HttpRequest) -> dict[str, bool]:
+        return {**super().get_model_perms(request), "delete": False}  # type: ignore[misc]
 
 
 class DeletedOnlyWithItsUser:

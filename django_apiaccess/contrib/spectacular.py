@@ -19,7 +19,7 @@ from ..access.declaration import DeclarationError
 from ..access.inventory import asked
 from ..core.requirement import Requirement
 from . import spectacular_login  # noqa: F401 - registers its extensions
-from .spectacular_answers import RefusalSerializer, described
+from .spectacular_answers import NOT_ANY_MORE, RefusalSerializer, described, refusals
 
 KEY_HEADER: Final = "apiKeyAuth"
 BEARER: Final = "bearerAuth"
@@ -132,6 +132,7 @@ class KeyViews(OpenApiViewExtension):  # type: ignore[no-untyped-call]
 
     def view_replacement(self) -> type:
         """The same views with their schemas."""
+        from ..keys.approvals.serializers import JustifiedKeySerializer, KeyRequestSerializer
         from ..keys.serializers import APIKeySerializer, IssuedKeySerializer, RotationSerializer
 
         reason = OpenApiParameter("reason", str, description="Why the key ends, for the event.")
@@ -140,10 +141,14 @@ class KeyViews(OpenApiViewExtension):  # type: ignore[no-untyped-call]
             retrieve=extend_schema(summary="One of my API keys"),
             create=extend_schema(
                 summary="Make an API key; its text is shown once",
-                request=APIKeySerializer,
-                responses={201: IssuedKeySerializer},
+                request=JustifiedKeySerializer,
+                responses={201: IssuedKeySerializer, 202: KeyRequestSerializer, **refusals(400, 403)},
             ),
-            partial_update=extend_schema(summary="Change an API key"),
+            partial_update=extend_schema(
+                summary="Change an API key",
+                request=JustifiedKeySerializer,
+                responses={200: APIKeySerializer, 202: KeyRequestSerializer, **refusals(400, 403)},
+            ),
             destroy=extend_schema(summary="Revoke an API key", parameters=[reason], responses={204: None}),
             rotate=extend_schema(
                 summary="Give an API key a new secret, shown once",
@@ -152,6 +157,38 @@ class KeyViews(OpenApiViewExtension):  # type: ignore[no-untyped-call]
             ),
         )
         return decorate(type("APIKeyViewSet", (self.target_class,), {"__doc__": self.target_class.__doc__}))  # type: ignore[arg-type]
+
+
+class KeyRequestViews(OpenApiViewExtension):  # type: ignore[no-untyped-call]
+    """`keys/requests/`: what deciding and claiming take and answer."""
+
+    target_class = "django_apiaccess.keys.approvals.views.KeyRequestViewSet"
+
+    def view_replacement(self) -> type:
+        """The same views with their schemas."""
+        from ..keys.approvals import serializers as of
+
+        def deciding(summary: str, asks: type[Any]) -> Any:
+            answers = {200: of.KeyRequestSerializer, **refusals(400, 403), 409: NOT_ANY_MORE}
+            return extend_schema(summary=summary, request=asks, responses=answers)
+
+        claimed = {200: of.ClaimedKeySerializer, 201: of.ClaimedKeySerializer, **refusals(400, 403), 409: NOT_ANY_MORE}
+        decorate = extend_schema_view(
+            list=extend_schema(summary="My requests for API keys"),
+            retrieve=extend_schema(summary="One of my requests for API keys"),
+            waiting=extend_schema(
+                summary="Requests for API keys that wait for a decision", responses=of.KeyRequestSerializer(many=True)
+            ),
+            approve=deciding("Approve the request of somebody else", of.ApprovalSerializer),
+            refuse=deciding("Refuse the request of somebody else", of.RefusalOfRequestSerializer),
+            withdraw=deciding("Withdraw my request", of.NoFieldsSerializer),
+            claim=extend_schema(
+                summary="Claim what was approved; a key's text is shown once",
+                request=of.NoFieldsSerializer,
+                responses=claimed,
+            ),
+        )
+        return decorate(type("KeyRequestViewSet", (self.target_class,), {"__doc__": self.target_class.__doc__}))  # type: ignore[arg-type]
 
 
 class RefreshSchema(OpenApiViewExtension):  # type: ignore[no-untyped-call]

@@ -29,6 +29,11 @@ REFUSED: Final = {
 }
 
 
+NOT_ANY_MORE: Final = OpenApiResponse(
+    RefusalSerializer, "Somebody decided, claimed or withdrew it before, or it expired."
+)
+
+
 def refusals(*statuses: int) -> dict[int, OpenApiResponse]:
     """The answers to refusals with these statuses."""
     return {status: OpenApiResponse(RefusalSerializer, REFUSED[status]) for status in statuses}

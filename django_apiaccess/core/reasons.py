@@ -63,3 +63,4 @@ class Reason(StrEnum):
     # -- changes
     NOT_HELD = "not_held"
     DUTIES_CONFLICT = "duties_conflict"
+    FOUR_EYES = "four_eyes"

@@ -26,9 +26,10 @@ from .admin_forms import ChangeKeyForm, NewKeyForm
 from .admin_once import FormUsed, once_page, spend_form, with_open_form
 from .admin_pages import KeyPages
 from .admin_use import use_panel
+from .approvals.admin import KeyRequestAdmin, approval_fieldset, asked_in_place_of, to_request
 from .models import APIKey
 
-__all__ = ["APIKeyAdmin", "ServiceAccountAdmin"]
+__all__ = ["APIKeyAdmin", "KeyRequestAdmin", "ServiceAccountAdmin"]
 
 
 @admin.register(APIKey)
@@ -75,6 +76,7 @@ class APIKeyAdmin(DeletedOnlyWithItsUser, KeyPages):
                 (gettext_lazy("What it may do"), {"fields": ("scopes",)}),
                 (gettext_lazy("How long"), {"fields": ("lifetime", "expires_at")}),
                 (limits, {"fields": ("networks", "origins", "rate")}),
+                *approval_fieldset(),
             )
         facts = ["made", "issued_via", "used", "last_used_from", "use_count"]
         if obj.dpop_jkt:
@@ -86,6 +88,7 @@ class APIKeyAdmin(DeletedOnlyWithItsUser, KeyPages):
             (None, {"fields": ("name", "owner", "status_shown")}),
             (gettext_lazy("What it may do"), {"fields": ("scopes" if may else "scopes_shown",)}),
             (limits, {"fields": ("networks", "origins", "rate", "expires_at" if may else "expires_shown")}),
+            *(approval_fieldset() if may else ()),
             (gettext_lazy("What became of it"), {"fields": facts}),
         )
 
@@ -123,13 +126,30 @@ class APIKeyAdmin(DeletedOnlyWithItsUser, KeyPages):
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         if not change:
             spend_form(request)
-            obj.apiaccess_form = form
+        obj.apiaccess_form = form
         super().save_model(request, obj, form, change)
+        obj.apiaccess_form = form
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        """Django's; a key that was asked for is none yet."""
+        return super().log_addition(request, obj, message) if obj.pk is not None else None
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        """Django's; what was asked for is not changed yet."""
+        return super().log_change(request, obj, message) if asked_in_place_of(obj) is None else None
 
     @method_decorator(sensitive_variables())
     def response_add(self, request: HttpRequest, obj: Any, post_url_continue: Any = None) -> HttpResponse:
-        """The page with the key, in place of Django's redirect."""
+        """The page with the key, in place of Django's redirect; where it was asked for, the page of the request."""
+        asked = asked_in_place_of(obj)
+        if asked is not None:
+            return to_request(request, asked)
         return once_page(self, request, obj.apiaccess_form.issued, rotated=False)
+
+    def response_change(self, request: HttpRequest, obj: Any) -> HttpResponse:
+        """Django's; where more was asked for, the page of the request."""
+        asked = asked_in_place_of(obj)
+        return super().response_change(request, obj) if asked is None else to_request(request, asked)
 
     # -- columns
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from django import forms
 from django.core.exceptions import NON_FIELD_ERRORS
@@ -18,6 +18,9 @@ from ..core import scopes as core_scopes
 from ..core.durations import humanise, parse_duration
 from ..roles.rights import held_by
 from . import service
+from .approvals import policy
+from .approvals import service as approvals
+from .approvals.models import KeyRequest
 from .models import APIKey, ServiceAccount
 
 ON_A_DATE: Final = "date"
@@ -37,12 +40,24 @@ class KeyForm(RehearsedModelForm):
         ),
     )
 
+    justification = forms.CharField(
+        label=gettext_lazy("Justification"),
+        required=False,
+        max_length=1000,
+        widget=widgets.Textarea(attrs={"rows": 2}),
+        help_text=gettext_lazy("What it is for. Needed where another person must approve it; they read it."),
+    )
+    asked: KeyRequest | None = None
+    """The request that was made in place of the change, where another person must approve."""
+
     class Meta:
         model = APIKey
         fields = ("name", "scopes", "networks", "origins", "rate", "expires_at")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if not policy.active():
+            del self.fields["justification"]
         for name, placeholder in (("networks", "203.0.113.0/24"), ("origins", "https://shop.example")):
             if name in self.fields:
                 self.fields[name].widget.attrs.update(rows=2, placeholder=placeholder, spellcheck="false")
@@ -83,10 +98,11 @@ class NewKeyForm(KeyForm):
             self.rehearse(self.issue)
         return cleaned
 
-    def issue(self) -> service.Issued:
-        """Issue the key."""
+    def issue(self) -> service.Issued | KeyRequest:
+        """Issue the key, or ask for it."""
         data = self.cleaned_data
-        return service.issue(
+        return approvals.issue(
+            justification=data.get("justification", ""),
             principal=data["principal"],
             name=data["name"],
             scopes=data["scopes"],
@@ -105,9 +121,13 @@ class NewKeyForm(KeyForm):
         return date if lifetime == ON_A_DATE else timezone.now() + parse_duration(lifetime)
 
     def write(self) -> APIKey:
-        """Issue it for good."""
-        self.issued = self.issue()
-        return self.issued.key
+        """Issue it for good; where it was asked for, the key that is not there yet."""
+        made = self.issue()
+        if isinstance(made, KeyRequest):
+            self.asked = made
+            return cast("APIKey", self.instance)
+        self.issued = made
+        return made.key
 
 
 def lifetimes() -> tuple[list[tuple[str, str]], str]:
@@ -149,10 +169,15 @@ class ChangeKeyForm(KeyForm):
         return cleaned
 
     def write(self) -> APIKey:
-        """Change it for good."""
+        """Change it for good, or ask for the change."""
         changes = {name: self.cleaned_data[name] for name in self.changed_data if name in KeyForm.Meta.fields}
         fresh = APIKey.objects.select_related("principal").get(pk=self.instance.pk)
-        return service.change(fresh, by=actor_of(self.request), **changes)
+        why = self.cleaned_data.get("justification", "")
+        done = approvals.change(fresh, by=actor_of(self.request), justification=why, **changes)
+        if isinstance(done, KeyRequest):
+            self.asked = done
+            return cast("APIKey", self.instance)
+        return done
 
 
 class RotateForm(RehearsedForm, forms.Form):

@@ -25,6 +25,7 @@ from ..roles.models import Generation
 from ..roles.rights import held_by
 from . import bounds
 from .accounts import change_service_account, create_service_account, service_account
+from .approvals import policy as approval_policy
 from .binding import checked_thumbprint
 from .issued import CHANGEABLE, Issued, add_secret, clean, read_anew
 from .models import APIKey
@@ -77,13 +78,15 @@ def issue(
     origins: str = "",
     rate: str = "",
     dpop_jkt: str = "",
+    approved: Any = None,
 ) -> Issued:
     """A new key. Its text is in the answer and nowhere else.
 
     `dpop_jkt`: the thumbprint (RFC 7638) of the public key that it is bound to for good. It is then good for nothing without a proof of
     that key for every request (RFC 9449), so its text alone may leak.
 
-    Raises `UnknownName`, `NotHeld` (a scope that the principal or the actor does not hold now), `InvalidChange`.
+    `approved`: the `KeyRequest` or the person whose approval covers it, as `approvals` checked; None: raises `ApprovalRequired` where the
+    policy wants one. Raises `UnknownName`, `NotHeld` (a scope that the principal or the actor does not hold now), `InvalidChange`.
     """
     bump(
         Generation.CREDENTIALS, sessions=False
@@ -108,15 +111,20 @@ def issue(
         raise InvalidChange(f"{principal.get_username()} is not active: a key would open nothing.", field="principal")
     _check_expiry(key)
     _check_scopes(key, by)
+    if approved is None:
+        approval_policy.check(key)
     key.save()
     text = add_secret(key)
-    changed(Action.KEY_CREATED, key, by=by, **described(key))
+    changed(Action.KEY_CREATED, key, by=by, **described(key), **_approval(approved))
     return Issued(key, text)
 
 
 @transaction.atomic
-def change(key: APIKey, *, by: Actor, **fields: Any) -> APIKey:
-    """Change name, scopes, networks, origins, rate or expires_at of a key that is not revoked. Unchanged: nothing is written."""
+def change(key: APIKey, *, by: Actor, approved: Any = None, **fields: Any) -> APIKey:
+    """Change name, scopes, networks, origins, rate or expires_at of a key that is not revoked. Unchanged: nothing is written.
+
+    `approved` as for `issue`; without it a key that needs approval cannot be made to do more.
+    """
     unknown = set(fields) - set(CHANGEABLE)
     if unknown:
         raise TypeError(f"A key has no field {min(unknown)!r} that can be changed.")
@@ -143,9 +151,11 @@ def change(key: APIKey, *, by: Actor, **fields: Any) -> APIKey:
             key.scopes_since = timezone.now()
     if via is not None and not bounds.does_no_more(key, was):
         bounds.take_over(key, via)
+    if approved is None:
+        approval_policy.check(key, was)
     bump(Generation.CREDENTIALS, sessions=False)
     key.save(update_fields=[*CHANGEABLE, "issued_via", "scopes_since"])
-    changed(Action.KEY_CHANGED, key, by=by, before=before, after=after)
+    changed(Action.KEY_CHANGED, key, by=by, before=before, after=after, **_approval(approved))
     for issued in bounds.tightened(key):
         issued.save(update_fields=CHANGEABLE)
         changed(
@@ -179,6 +189,15 @@ def _assign(key: APIKey, fields: dict[str, Any]) -> None:
         _check_expiry(key)
 
 
+def _approval(approved: Any) -> dict[str, Any]:
+    """Who approved it, for the event."""
+    if approved is None:
+        return {}
+    person = getattr(approved, "decided_by", approved)
+    told: dict[str, Any] = {"approved_by": str(person.get_username())}
+    return told if person is approved else {**told, "request": approved.pk}
+
+
 def described(key: APIKey) -> dict[str, Any]:
     """The key as plain data for its event. No secret, no digest."""
     return {
@@ -197,15 +216,21 @@ def described(key: APIKey) -> dict[str, Any]:
 
 
 def revoke(keys: APIKey | APIKeyQuerySet, *, reason: str, by: Actor, batch: int = BATCH) -> int:
-    """End keys for good, with the keys that were issued through them; felt at the next request. Returns how many ended now."""
+    """End keys for good, with the keys that were issued through them; felt at the next request. Returns how many ended now.
+
+    What the queryset asks of a key is asked once more in the statement that ends it: a key that was used meanwhile is not unused.
+    """
     if not reason.strip():
         raise InvalidChange("Say why: a revocation needs a reason.", field="reason")
     wanted = APIKey.objects.filter(pk=keys.pk) if isinstance(keys, APIKey) else keys
     pending = sorted(wanted.filter(revoked_at=None).values_list("pk", flat=True))
     total = 0
     while pending:
+        ended: list[int] = []
         for start in range(0, len(pending), batch):
-            total += _revoke_batch(pending[start : start + batch], reason=reason.strip()[:255], by=by)
+            ended += _revoke_batch(wanted, pending[start : start + batch], reason=reason.strip()[:255], by=by)
+        total += len(ended)
+        pending, wanted = ended, APIKey.objects.all()
         children: list[int] = []
         for start in range(0, len(pending), batch):
             born = APIKey.objects.filter(issued_via__in=pending[start : start + batch], revoked_at=None)
@@ -217,15 +242,15 @@ def revoke(keys: APIKey | APIKeyQuerySet, *, reason: str, by: Actor, batch: int 
 
 
 @transaction.atomic
-def _revoke_batch(ids: list[int], *, reason: str, by: Actor) -> int:
-    bump(Generation.CREDENTIALS, sessions=False)
+def _revoke_batch(wanted: APIKeyQuerySet, ids: list[int], *, reason: str, by: Actor) -> list[int]:
+    bump(
+        Generation.CREDENTIALS, sessions=False
+    )  # also the lock: nobody else revokes meanwhile, so `now` marks those that end here
     now = timezone.now()
-    rows = list(APIKey.objects.filter(pk__in=ids, revoked_at=None))
-    ended = APIKey.objects.filter(pk__in=[row.pk for row in rows], revoked_at=None).update(
-        revoked_at=now, revoked_reason=reason
-    )
+    wanted.filter(pk__in=ids, revoked_at=None).order_by().update(revoked_at=now, revoked_reason=reason)
+    rows = list(APIKey.objects.filter(pk__in=ids, revoked_at=now))
     changed_many(Action.KEY_REVOKED, ((row, {}) for row in rows), by=by, reason=reason)
-    return ended
+    return [row.pk for row in rows]
 
 
 # -- parts

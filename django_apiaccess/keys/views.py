@@ -15,10 +15,13 @@ from ..authentication import AccessAuthentication
 from ..authn.client import where_of
 from ..core.requirement import FIRST_PARTY
 from ..events.source import Actor
-from ..exceptions import Conflict, InvalidChange, NotHeld
+from ..exceptions import Conflict, FourEyes, InvalidChange, NotHeld
 from ..permissions import HasAccess, access_of
 from ..throttling import AccessRateThrottle
 from . import bounds, service
+from .approvals import service as approvals
+from .approvals.models import KeyRequest
+from .approvals.serializers import JustifiedKeySerializer, KeyRequestSerializer
 from .issued import read_anew
 from .models import APIKey
 from .serializers import APIKeySerializer, RevocationSerializer, RotationSerializer
@@ -26,7 +29,11 @@ from .serializers import APIKeySerializer, RevocationSerializer, RotationSeriali
 NO_STORE = {"Cache-Control": "no-store"}
 
 
-STATUS: dict[type[InvalidChange], int] = {NotHeld: status.HTTP_403_FORBIDDEN, Conflict: status.HTTP_409_CONFLICT}
+STATUS: dict[type[InvalidChange], int] = {
+    NotHeld: status.HTTP_403_FORBIDDEN,
+    FourEyes: status.HTTP_403_FORBIDDEN,
+    Conflict: status.HTTP_409_CONFLICT,
+}
 
 
 class KeyPages(PageNumberPagination):
@@ -86,26 +93,26 @@ class APIKeyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
         return mine.filter(pk__in=[key.pk for key in bounds.reachable(mine, self._actor())])
 
     def create(self, request: Request) -> Response:
-        serializer = APIKeySerializer(data=request.data)
+        serializer = JustifiedKeySerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         data: dict[str, Any] = dict(serializer.validated_data)
         try:
-            issued = service.issue(principal=self._person(), by=self._actor(), **_texts(data))
+            issued = approvals.issue(principal=self._person(), by=self._actor(), **_texts(data))
         except InvalidChange as error:
             refuse_change(error)
-        return self._issued(issued, status.HTTP_201_CREATED)
+        return asked(issued) if isinstance(issued, KeyRequest) else self._issued(issued, status.HTTP_201_CREATED)
 
     def partial_update(self, request: Request, **_kwargs: Any) -> Response:
         key = self.get_object()
-        serializer = APIKeySerializer(key, data=request.data, partial=True)
+        serializer = JustifiedKeySerializer(key, data=request.data, partial=True)
         serializer.is_valid(raise_exception=True)
         try:
             fields = _texts(dict(serializer.validated_data))
             fields.pop("dpop_jkt", None)  # as it is: anything else was refused
-            service.change(key, by=self._actor(), **fields)
+            done = approvals.change(key, by=self._actor(), **fields)
         except InvalidChange as error:
             refuse_change(error)
-        return Response(APIKeySerializer(key).data)
+        return asked(done) if isinstance(done, KeyRequest) else Response(APIKeySerializer(key).data)
 
     def destroy(self, request: Request, **_kwargs: Any) -> Response:
         key = self.get_object()
@@ -139,6 +146,11 @@ class APIKeyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
 
     def _person(self) -> Any:
         return self.request.user
+
+
+def asked(request: KeyRequest) -> Response:
+    """The answer where another person must approve: nothing was made or changed yet."""
+    return Response(KeyRequestSerializer(request).data, status=status.HTTP_202_ACCEPTED)
 
 
 def _texts(data: dict[str, Any]) -> dict[str, Any]:

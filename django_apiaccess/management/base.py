@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
@@ -62,6 +63,9 @@ class AccessCommand(BaseCommand):
             raise
         except KeyboardInterrupt:
             self.stderr.write("Stopped.")
+            sys.exit(1)
+        except BrokenPipeError:  # whoever read the output has enough, as `head` does
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that the last flush has somewhere to go
             sys.exit(1)
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -63,11 +63,15 @@ def owners(user_ids: Iterable[Any]) -> dict[Any, Owner]:
     factors: dict[Any, list[Owned]] = defaultdict(list)
     for model in _models():
         kind = type_of(model)
-        for device in model._default_manager.filter(user__in=ids).order_by("pk"):
-            if kind == RECOVERY:
-                found[device.user_id].recovery_codes += device.token_set.count() if device.confirmed else 0
-            else:
-                factors[device.user_id].append(_owned(kind, device))
+        devices = model._default_manager.filter(user__in=ids)
+        if kind == RECOVERY:
+            for user_id, number in (
+                devices.filter(confirmed=True).order_by().values_list("user").annotate(Count("token_set"))
+            ):
+                found[user_id].recovery_codes += number
+            continue
+        for device in devices.order_by("pk"):
+            factors[device.user_id].append(_owned(kind, device))
     codes = RecoveryCode.objects.filter(user__in=ids, used_at=None).order_by()
     for user_id, count in codes.values_list("user").annotate(Count("pk")):
         found[user_id].recovery_codes += count

@@ -9,7 +9,7 @@ import pytest
 from django.db.models.signals import post_delete, pre_delete
 from django.utils import timezone
 
-from django_apiaccess.access import prune as module
+from django_apiaccess.access import parts as module
 from django_apiaccess.access.prune import prune
 from django_apiaccess.authn.models import RateCounter
 from django_apiaccess.events.models import Event
@@ -40,6 +40,7 @@ NOTHING = {
     "consents": 0,
     "secrets": 0,
     "keys": 0,
+    "key requests": 0,
     "grants": 0,
     "grants on missing objects": 0,
     "rate counters": 0,
@@ -53,6 +54,7 @@ NOTHING = {
     "unconfirmed apps": 0,
     "unconfirmed phones": 0,
     "private keys": 0,
+    "reminders": 0,
 }
 
 

@@ -18,6 +18,7 @@ SUITES = [
     "tests/test_middleware.py",
     "tests/mfa/test_admin.py",
     "tests/contrib/oauth/test_admin_clients.py",
+    "tests/keys/approvals/test_admin.py",
 ]
 
 

@@ -50,11 +50,12 @@ def test_the_settings_page_names_every_entry_of_events() -> None:
     assert all(f'"{name}"' in described for name in conf.EVENTS_DEFAULTS)
 
 
-def test_the_settings_page_describes_every_entry_of_mfa_with_its_default() -> None:
+def test_the_settings_page_describes_every_entry_of_its_dicts_with_its_default() -> None:
     described = first_cells("settings.md", width=3)
     entries = {name.strip('"'): row for name, row in described.items() if name.startswith('"')}
-    assert entries.keys() == conf.MFA_ENTRIES.keys()
-    for name, entry in conf.MFA_ENTRIES.items():
+    known = {**conf.MFA_ENTRIES, **conf.REMINDERS_ENTRIES, **conf.APPROVALS_ENTRIES}
+    assert entries.keys() == known.keys()
+    for name, entry in known.items():
         assert ast.literal_eval(code(entries[name][1])[0]) == entry.default, name
 
 
@@ -140,6 +141,7 @@ def test_the_endpoints_page_has_every_error_with_its_status() -> None:
     real |= {
         error_of(error("text")) for error in (exceptions.InvalidChange, exceptions.UnknownName, exceptions.Conflict)
     }
+    real |= {error_of(exceptions.ApprovalRequired("text")), error_of(exceptions.FourEyes("text"))}
     real |= {error_of(exceptions.NotHeld("text")), (429, rate_limited["code"])} | OF_TOKEN_ENDPOINTS
     real |= OF_SECOND_FACTORS
     assert documented_errors() == real

@@ -27,6 +27,8 @@ COMMANDS = (
     "grant",
     "ungrant",
     "prune_access",
+    "send_reminders",
+    "credential_report",
 )
 
 
@@ -39,7 +41,7 @@ def test_help_shows_an_example_with_the_commands_own_name(name):
     assert max(map(len, text.partition("Examples:")[0].splitlines())) <= 100
 
 
-@pytest.mark.parametrize("name", [name for name in COMMANDS if name != "export_roles"])
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name not in {"export_roles", "credential_report"}])
 def test_every_command_that_prints_rows_takes_format_json(name):
     text = load_command_class("django_apiaccess", name).create_parser("manage.py", name).format_help()
     assert "--format {table,json}" in text
@@ -73,3 +75,27 @@ def test_the_exit_status_is_one_for_every_error_and_errors_go_to_stderr(tmp_path
     assert "Traceback" not in unknown.stderr + wrong_option.stderr + unmigrated.stderr
     fine = manage("list_api_keys", "--format", "json")
     assert (fine.returncode, fine.stdout) == (0, "[]\n")
+
+
+def test_a_reader_that_has_enough_ends_the_command_without_a_traceback(tmp_path):
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings", "PYTHONPATH": str(ROOT)}
+    script = (
+        "import sys, django; django.setup(); from django_apiaccess.management.commands.show_access import Command; "
+        "Command.run = lambda self, options: [self.stdout.write('x' * 99) for _line in range(99_999)]; "
+        "Command(sys.stdout, sys.stderr).run_from_argv(['manage.py', 'show_access', '--skip-checks'])"
+    )
+    running = subprocess.Popen(
+        [sys.executable, "-c", script],
+        env=environment,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert running.stdout is not None
+    assert running.stdout.readline().startswith("xxx")
+    running.stdout.close()
+    assert running.wait(60) == 1
+    assert running.stderr is not None
+    assert running.stderr.read() == ""
+    running.stderr.close()

@@ -16,6 +16,7 @@ def test_counts_as_json_and_as_a_table(run, make_user, make_key):
             "consents": 0,
             "secrets": 0,
             "keys": 0,
+            "key_requests": 0,
             "grants": 0,
             "grants_on_missing_objects": 0,
             "rate_counters": 0,
@@ -28,6 +29,7 @@ def test_counts_as_json_and_as_a_table(run, make_user, make_key):
             "unconfirmed_apps": 0,
             "unconfirmed_phones": 0,
             "private_keys": 0,
+            "reminders": 0,
         },
     }
     ran = run("prune_access", "--dry-run")

@@ -184,3 +184,97 @@ class TestLeaked:
         with django_assert_max_num_queries(10):
             ran = run("revoke_api_keys", "--leaked", file, "--reason", "scan", "--format", "json")
         assert len(ran.json) == 1000
+
+
+# -- unused for long
+
+
+@pytest.fixture
+def old(make_user, make_key, monkeypatch):
+    """`old("name", used=days ago or None, via=another)`: a key that was made 300 days ago."""
+    monkeypatch.setattr("django_apiaccess.keys.unused.SETTLE", 0)
+    eve = make_user("eve", "docs:read")
+
+    def make(name, used=None, made=300, via=None, **columns):
+        now = timezone.now()
+        key = make_key(eve, "docs:read", name=name).key
+        seen = None if used is None else now - timedelta(days=used)
+        APIKey.objects.filter(pk=key.pk).update(
+            created_at=now - timedelta(days=made), last_used_at=seen, issued_via=via, **columns
+        )
+        return key
+
+    return make
+
+
+def unused(run, *more):
+    ran = run("revoke_api_keys", "--unused-for", "180d", "--reason", "Nobody uses it", "--format", "json", *more)
+    return {row["name"]: row["result"] for row in ran.json}
+
+
+def test_a_key_that_was_never_used_counts_from_when_it_was_made(run, old):
+    old("never used", made=300)
+    old("never used, young", made=100)
+    old("used long ago", used=200)
+    old("used lately", used=100)
+    old("ended", used=200, expires_at=timezone.now() - timedelta(days=1))
+    assert unused(run, "--dry-run") == {"never used": "would be revoked", "used long ago": "would be revoked"}
+    assert not APIKey.objects.filter(revoked_at__isnull=False).exists()
+    assert unused(run) == {"never used": "revoked", "used long ago": "revoked"}
+    assert set(APIKey.objects.filter(revoked_at__isnull=False).values_list("name", "revoked_reason")) == {
+        ("never used", "Nobody uses it"),
+        ("used long ago", "Nobody uses it"),
+    }
+    assert Event.objects.filter(action="key.revoked").count() == 2
+    assert unused(run) == {}
+
+
+def test_a_key_whose_use_another_process_has_not_written_yet_is_kept(run, old, monkeypatch):
+    busy, idle = old("busy"), old("idle")
+    flushed = lambda _seconds: APIKey.objects.filter(pk=busy.pk).update(last_used_at=timezone.now())  # noqa: E731
+    monkeypatch.setattr("django_apiaccess.management.commands.revoke_api_keys.time.sleep", flushed)
+    assert unused(run) == {"busy": "kept: used meanwhile", "idle": "revoked"}
+    assert APIKey.objects.get(pk=busy.pk).revoked_at is None
+    assert list(Event.objects.filter(action="key.revoked").values_list("target_id", flat=True)) == [str(idle.pk)]
+
+
+def test_it_waits_longer_than_a_process_keeps_uses_to_itself():
+    from django_apiaccess import background
+    from django_apiaccess.keys import unused as module
+
+    assert module.SETTLE > background.INTERVAL
+
+
+def test_a_key_through_which_one_was_issued_that_is_in_use_is_kept(run, old):
+    top = old("top")
+    middle = old("middle", via=top)
+    old("leaf", via=middle, used=1)
+    lonely = old("lonely")
+    old("lonely leaf", via=lonely, used=200)
+    kept = "kept: a key that was issued through it is in use"
+    assert unused(run, "--dry-run") == unused(run, "--dry-run") == {
+        "top": kept, "middle": kept, "lonely": "would be revoked", "lonely leaf": "would be revoked",
+    }  # fmt: skip
+    assert unused(run) == {"top": kept, "middle": kept, "lonely": "revoked", "lonely leaf": "revoked"}
+    assert APIKey.objects.filter(revoked_at=None).count() == 3
+
+
+def test_ending_unused_keys_costs_the_same_number_of_statements_for_many(run, old, django_assert_max_num_queries):
+    for number in range(60):
+        old(f"key {number}")
+    with django_assert_max_num_queries(30):
+        assert len(unused(run)) == 60
+
+
+def test_a_key_that_is_used_between_the_choice_and_its_end_goes_on(run, old, operator, monkeypatch):
+    busy, idle = old("busy"), old("idle")
+    chosen = APIKey.objects.unused_for(timedelta(days=180))
+
+    def used_meanwhile(name, really=service.bump):
+        APIKey.objects.filter(pk=busy.pk).update(last_used_at=timezone.now())
+        really(name)
+
+    monkeypatch.setattr(service, "bump", used_meanwhile)
+    assert service.revoke(chosen, reason="Nobody uses it", by=operator) == 1
+    assert list(APIKey.objects.filter(revoked_at=None)) == [busy]
+    assert list(Event.objects.filter(action="key.revoked").values_list("target_id", flat=True)) == [str(idle.pk)]

@@ -109,6 +109,15 @@ def person(name: str, *, role: str = "support", password: str = "secret", staff:
     roles.grant(user=user, role=role, by=BY)
 
 
+def approver(user: str) -> None:
+    """Let the person decide on requests for keys."""
+    roles.grant(user=User.objects.get(username=user), scope="keys:approve", by=BY)
+
+
+def keys_of(user: str) -> int:
+    return APIKey.objects.filter(principal__username=user).count()
+
+
 def demo_password(name: str) -> str:
     """What `seed_demo` prints for one of its people."""
     from shop.management.commands.seed_demo import password_of
@@ -184,6 +193,6 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     for command in (
         prepare, issue, revoke, rotate, grant, ungrant, narrow_role, set_active, uses, refusals, pepper_of, fingerprint,
         person, demo_password, set_password, update_password, delete_user, revoke_tokens, refresh_tokens, ended_sessions, last_use, actions,
-        oauth_client, relabel, scope_uses, age_key, narrow_key,
+        oauth_client, relabel, scope_uses, age_key, narrow_key, approver, keys_of,
     )
 }  # fmt: skip

@@ -12,7 +12,8 @@ class OAuthConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from ...access import prune
-        from . import pruning
+        from ...access.parts import FURTHER_PARTS
+        from . import pruning, reviewing
 
-        prune.FURTHER_PARTS["oauth"] = pruning.parts
+        FURTHER_PARTS["oauth"] = pruning.parts
+        reviewing.connect()

@@ -21,7 +21,7 @@ from ...events.tags import Action
 from ...exceptions import InvalidChange, UnknownName
 from ...keys.issued import clean
 from ...roles import delegation, names
-from . import client_secrets, control, narrowing, options, public_keys
+from . import approval, client_secrets, control, narrowing, options, public_keys
 from .identity import api_scopes
 from .models import OAuthClient
 from .narrowing import end_sessions
@@ -53,11 +53,19 @@ def new_client_id() -> str:
 
 
 @transaction.atomic
-def create(*, by: Actor, client_id: str = "", origin: str = OAuthClient.Origin.MANUAL, **fields: Any) -> Registered:
+def create(
+    *,
+    by: Actor,
+    client_id: str = "",
+    origin: str = OAuthClient.Origin.MANUAL,
+    approved_by: Any = None,
+    **fields: Any,
+) -> Registered:
     """A new client, and its secret where it has one.
 
     `fields` are those of `CHANGEABLE`; lists (`redirect_uris`, `grant_types`, `audiences`, `scopes`) may be lists or texts with spaces.
-    `client_id` is given only for one that is taken over. Raises `InvalidChange`, `UnknownName`, `NotHeld`.
+    `client_id` is given only for one that is taken over; `approved_by` is the person who approved a client that needs it (`approval`).
+    Raises `InvalidChange`, `UnknownName`, `NotHeld`, `ApprovalRequired`, `FourEyes`.
     """
     client = OAuthClient(
         client_id=client_id or new_client_id(), origin=origin, scopes=frozenset(), default_scopes=frozenset()
@@ -65,15 +73,17 @@ def create(*, by: Actor, client_id: str = "", origin: str = OAuthClient.Origin.M
     _assign(client, fields)
     _check(client, by, before=frozenset())
     control.check(client, None, by)
+    approval.check(client, None, approved_by)
     if OAuthClient.objects.filter(client_id=client.client_id).exists():
         raise InvalidChange(f"There is a client {client.client_id!r} already.", field="client_id")
     client.save(force_insert=True)
     text = client_secrets.add(client) if client.auth_method in WITH_SECRET else ""
-    changed(Action.OAUTH_CLIENT_CREATED, client, by=by, client_id=client.client_id, **described(client))
+    told = {"approved_by": approved_by.get_username()} if approved_by is not None else {}
+    changed(Action.OAUTH_CLIENT_CREATED, client, by=by, client_id=client.client_id, **described(client), **told)
     return Registered(client, text)
 
 
-def change(client: OAuthClient, *, by: Actor, **fields: Any) -> OAuthClient:
+def change(client: OAuthClient, *, by: Actor, approved_by: Any = None, **fields: Any) -> OAuthClient:
     """Change what a client is. Unchanged: nothing is written.
 
     What it had before follows at once: one that is switched off loses its sessions, one that may do less keeps sessions that do less
@@ -88,6 +98,7 @@ def change(client: OAuthClient, *, by: Actor, **fields: Any) -> OAuthClient:
         _assign(client, fields)
         _check(client, by, before=was.scopes)
         control.check(client, was, by)
+        approval.check(client, was, approved_by)
         after = described(client)
         if after != before:
             client.save(update_fields=CHANGEABLE)

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from ...access.prune import Part, ids_of
+from ...access.parts import Part, ids_of
 from ...tokens.models import TokenSession
 from . import options
 from .models import AuthorizationCode, ClientAssertion, ClientSecret, Consent, DeviceCode, OAuthClient, PushedRequest

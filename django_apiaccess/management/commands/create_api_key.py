@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import CommandParser
+from django.core.management.base import CommandError, CommandParser
 
+from ...events.source import Actor
+from ...exceptions import ApprovalRequired
 from ...keys import service as keys
+from ...keys.approvals import service as approvals
+from ...keys.approvals.deciders import check_named
+from ...keys.approvals.models import KeyRequest
 from ...keys.binding import thumbprint_of
 from ...keys.service import DEFAULT, Default
+from ...roles import names
 from .. import arguments
 from ..arguments import words
 from ..base import AccessCommand
@@ -29,6 +35,8 @@ manage.py create_api_key --user mara --name reports --scope reports:read orders:
 KEY=$(manage.py create_api_key --user mara --name ci --scope orders:read)
 manage.py create_api_key --user mara --name till --scope orders:read --dpop-jwk till.public.jwk
 manage.py create_api_key --user mara --name ci --scope orders:read --format json | jq -r .key
+manage.py create_api_key --user mara --name desk --scope orders:refund --requested-by mara --justification "Refunds at the till"
+manage.py create_api_key --user mara --name desk --scope orders:refund --approved-by admin
 """
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -74,18 +82,72 @@ manage.py create_api_key --user mara --name ci --scope orders:read --format json
         )
         parser.add_argument("--rate", default="", metavar="RATE", help="How often it may be used, as 100/min.")
 
-    def run(self, options: dict[str, Any]) -> None:
-        issued = keys.issue(
-            principal=arguments.principal(options),
-            name=options["name"],
-            scopes=words(options["scope"]),
-            by=self.actor,
-            expires_at=self._expiry(options["expires"]),
-            networks=" ".join(words(options["network"])),
-            origins=" ".join(words(options["origin"])),
-            rate=options["rate"] or "",
-            dpop_jkt=thumbprint_of(options["dpop_jwk"]) if options["dpop_jwk"] else options["dpop_thumbprint"] or "",
+        who = parser.add_mutually_exclusive_group()
+        who.add_argument(
+            "--requested-by",
+            metavar="USER",
+            help="Where another person must approve the key: ask for it in the name of USER, who claims it once it was approved.",
         )
+        who.add_argument(
+            "--approved-by",
+            metavar="USER",
+            help="Where another person must approve the key: USER did. They must be allowed to; the event names them.",
+        )
+        parser.add_argument(
+            "--justification", default="", metavar="TEXT", help="What it is for: the approver reads it."
+        )
+
+    def run(self, options: dict[str, Any]) -> None:
+        principal, scopes = arguments.principal(options), words(options["scope"])
+        fields: dict[str, Any] = {
+            "principal": principal,
+            "name": options["name"],
+            "scopes": scopes,
+            "expires_at": self._expiry(options["expires"]),
+            "networks": " ".join(words(options["network"])),
+            "origins": " ".join(words(options["origin"])),
+            "rate": options["rate"] or "",
+            "dpop_jkt": thumbprint_of(options["dpop_jwk"]) if options["dpop_jwk"] else options["dpop_thumbprint"] or "",
+        }
+        made = self._make(fields, options)
+        if isinstance(made, KeyRequest):
+            self._print_request(made, options)
+        else:
+            self._print_key(made, options)
+
+    def _make(self, fields: dict[str, Any], options: dict[str, Any]) -> keys.Issued | KeyRequest:
+        try:
+            if options["requested_by"]:
+                by = Actor.of_user(names.user(options["requested_by"], field="requested_by"))
+                return approvals.issue(by=by, justification=options["justification"], **fields)
+            approver = names.user(options["approved_by"], field="approved_by") if options["approved_by"] else None
+            if approver is not None:
+                check_named(approver, principal=fields["principal"], scopes=fields["scopes"])
+            return keys.issue(by=self.actor, approved=approver, **fields)
+        except ApprovalRequired as error:
+            raise CommandError(
+                f"{str(error).partition('.')[0]}. Ask for it with --requested-by USER --justification TEXT, or name who approved it "
+                "with --approved-by USER."
+            ) from None
+
+    def _print_request(self, made: KeyRequest, options: dict[str, Any]) -> None:
+        row = {
+            "request": made.pk,
+            "id": None,
+            "key": None,
+            "name": made.name,
+            "principal": made.principal.get_username(),
+            "scopes": sorted(made.scopes),
+            "expires_at": made.expires_at,
+        }
+        self.note(
+            f"No key was made: request {made.pk} waits until {cell(made.decide_by)} for another person. "
+            f"Once approved, {made.requester.get_username()} claims the key."
+        )
+        if options["format"] == "json":
+            self.print_one(row, "", options)
+
+    def _print_key(self, issued: keys.Issued, options: dict[str, Any]) -> None:
         key = issued.key
         row: dict[str, Any] = {
             "id": key.pk,

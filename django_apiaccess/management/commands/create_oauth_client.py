@@ -78,6 +78,11 @@ manage.py create_oauth_client partner --grant client_credentials --owner mara --
         parser.add_argument("--require-par", action="store_true", help="It must push its requests (RFC 9126).")
         parser.add_argument("--may-introspect", action="store_true", help="It may inspect tokens of its own resources.")
         parser.add_argument("--trusted", action="store_true", help="It is ours: nobody is asked for consent.")
+        parser.add_argument(
+            "--approved-by",
+            metavar="USER",
+            help="Who approved it, where API_ACCESS['APPROVALS'] asks for another person; the event names them.",
+        )
 
     def run(self, options: dict[str, Any]) -> None:
         require_app()
@@ -111,6 +116,7 @@ manage.py create_oauth_client partner --grant client_credentials --owner mara --
             par_required=options["require_par"],
             may_introspect=options["may_introspect"],
             trusted=options["trusted"],
+            approved_by=names.user(options["approved_by"], field="approved_by") if options["approved_by"] else None,
         )
         client = made.client
         row = {"client_id": client.client_id, "client_secret": made.secret or None}

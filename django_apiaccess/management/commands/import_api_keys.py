@@ -127,7 +127,11 @@ LINES = (
     ("imported", "imported", ""),
     ("revoked", "  of them revoked", "they stay so"),
     ("expired", "  of them expired", "they stay so"),
-    ("narrowed", "  of them with fewer scopes", "their owners hold only some of the scopes asked for"),
+    (
+        "narrowed",
+        "  of them with fewer scopes",
+        "their owners hold only some of the scopes asked for, or others need approval",
+    ),
     ("service_accounts", "service accounts made", ""),
     ("already_imported", "imported before", "left as they are"),
     ("legacy", "legacy keys in use", "imported and not rotated yet"),

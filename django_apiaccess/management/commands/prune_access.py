@@ -22,10 +22,10 @@ class Command(AccessCommand):
 
     name = "prune_access"
     help = (
-        "Deletes what has ended, in small batches: replaced secrets, keys, sessions and trusted devices that ended longer ago than "
-        "--keep, ended grants, grants on objects that are gone, old counters, refresh tokens used long ago, private halves of retired "
-        "signing keys, attempts at a second factor that are over, factors that were begun a day ago and never confirmed, and events "
-        "older than EVENTS['RETENTION']. Run it once a day."
+        "Deletes what has ended, in small batches: replaced secrets, keys, sessions, trusted devices and key requests that ended longer "
+        "ago than --keep, ended grants, grants on objects that are gone, old counters, refresh tokens used long ago, private halves of "
+        "retired signing keys, attempts at a second factor that are over, factors that were begun a day ago and never confirmed, and "
+        "events older than EVENTS['RETENTION']. Run it once a day."
     )
     example = """
 manage.py prune_access --dry-run

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -10,6 +11,7 @@ from typing import Any, BinaryIO
 from django.core.management.base import CommandError, CommandParser
 
 from ...keys import service as keys
+from ...keys import unused
 from ...keys.leaked import Finding, State, findings
 from ...keys.models import APIKey
 from ...keys.querysets import APIKeyQuerySet
@@ -31,6 +33,7 @@ WORDS = {
     State.UNKNOWN: "unknown here",
     State.UNVERIFIABLE: "not revoked: cannot be verified, its pepper is gone",
 }
+KEPT = "kept: a key that was issued through it is in use"
 
 
 class Command(AccessCommand):
@@ -55,7 +58,9 @@ git log -p | manage.py revoke_api_keys --leaked - --reason "In our history"
         selection.add_key_ids(parser)
         arguments.add_principal(parser, what="whose keys to revoke", required=False)
         parser.add_argument(
-            "--unused-for", metavar="180d", help="Usable keys neither used nor made within that time; narrows --user."
+            "--unused-for",
+            metavar="180d",
+            help="Usable keys neither used nor made within that time, nor any key that was issued through them; narrows --user.",
         )
         parser.add_argument("--leaked", metavar="FILE", help="Every key whose text stands in this file; - is stdin.")
         parser.add_argument("--reason", required=True, metavar="TEXT", help="Why: kept with the key and in the events.")
@@ -78,6 +83,8 @@ git log -p | manage.py revoke_api_keys --leaked - --reason "In our history"
             rows = self._leaked(options)
         elif options["key_id"]:
             rows = self._revoke(APIKey.objects.filter(pk__in=selection.key_ids(options["key_id"])), options)
+        elif options["unused_for"] is not None:
+            rows = self._unused(selection.narrowed(options).filter(revoked_at=None), options)
         else:
             rows = self._revoke(selection.narrowed(options).filter(revoked_at=None), options)
         if rows or options["format"] == "json":
@@ -100,6 +107,25 @@ git log -p | manage.py revoke_api_keys --leaked - --reason "In our history"
         ]
         self._end([row["id"] for row in rows], options)
         return rows
+
+    def _unused(self, chosen: APIKeyQuerySet, options: dict[str, Any]) -> list[dict[str, Any]]:
+        """The unused ones. What other processes have seen in the last moment counts, and what is asked of a key is asked at its end."""
+        found = list(selection.rows(chosen))
+        needed = unused.needed((row["id"] for row in found), arguments.length(options["unused_for"], "--unused-for"))
+        ids = [row["id"] for row in found if row["id"] not in needed]
+        if ids and not options["dry_run"]:
+            time.sleep(unused.SETTLE)
+        ended = set(ids) if options["dry_run"] else self._end(ids, options, chosen)
+        if options["dry_run"]:
+            self._end(ids, options)
+        word = "would be revoked" if options["dry_run"] else "revoked"
+        return [
+            {
+                **{name: row[name] for name in ("id", "name", "principal", "public_id")},
+                "result": word if row["id"] in ended else KEPT if row["id"] in needed else "kept: used meanwhile",
+            }
+            for row in found
+        ]
 
     def _leaked(self, options: dict[str, Any]) -> list[dict[str, Any]]:
         rows = []
@@ -136,14 +162,19 @@ git log -p | manage.py revoke_api_keys --leaked - --reason "In our history"
             "result": result,
         }
 
-    def _end(self, chosen: Iterable[int], options: dict[str, Any]) -> None:
+    def _end(self, chosen: Iterable[int], options: dict[str, Any], among: APIKeyQuerySet | None = None) -> set[int]:
+        """End those keys, as far as they are still `among` what was asked for. Which of them are revoked now."""
         ids = sorted(set(chosen))
         if options["dry_run"]:
             self.note(f"{count(len(ids), 'key')} would be revoked. Nothing was changed.")
-            return
-        ended = 0
+            return set()
+        total = 0
+        ended: set[int] = set()
         for start in range(0, len(ids), keys.BATCH):
-            batch = APIKey.objects.filter(pk__in=ids[start : start + keys.BATCH])
-            ended += keys.revoke(batch, reason=options["reason"], by=self.actor)
+            batch = ids[start : start + keys.BATCH]
+            wanted = (APIKey.objects.all() if among is None else among).filter(pk__in=batch)
+            total += keys.revoke(wanted, reason=options["reason"], by=self.actor)
+            ended.update(APIKey.objects.filter(pk__in=batch, revoked_at__isnull=False).values_list("pk", flat=True))
         if ids or not options["leaked"]:
-            self.note(f"{count(ended, 'key')} ended, with what was issued through {'it' if ended == 1 else 'them'}.")
+            self.note(f"{count(total, 'key')} ended, with what was issued through {'it' if total == 1 else 'them'}.")
+        return ended

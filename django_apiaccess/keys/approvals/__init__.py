@@ -1,0 +1,1 @@
+"""Keys that another person must approve (four eyes): the policy, the requests, and what becomes of them."""

@@ -103,6 +103,11 @@ class CheckId(StrEnum):
     NO_SECOND_FACTOR_MIDDLEWARE = "apiaccess.W060"
     MIDDLEWARE_MISPLACED = "apiaccess.W061"
     PAGES_NOT_ROUTED = "apiaccess.W062"
+    # -- leaks
+    BAD_GITHUB_KEYS_URL = "apiaccess.E080"
+    GITHUB_NOT_ROUTED = "apiaccess.E081"
+    GITHUB_KEYS_UNSAFE = "apiaccess.W080"
+    LEAKS_STAY_OPEN = "apiaccess.W081"
     # -- the checks themselves
     CHECK_FAILED = "apiaccess.W099"
 

@@ -17,6 +17,7 @@ from .contrib.dot import checks as dot
 from .contrib.oauth import checks as oauth
 from .contrib.simplejwt import checks as simplejwt
 from .keys import checks as keys
+from .leaks import checks as leaks
 from .mfa import checks as mfa
 from .mfa import checks_of_rows as mfa_rows
 from .pages import checks as pages
@@ -36,6 +37,7 @@ CHECKS: tuple[Check, ...] = (
     *simplejwt.CHECKS,
     *oauth.CHECKS,
     *dot.CHECKS,
+    *leaks.CHECKS,
 )
 DEPLOY_CHECKS: tuple[Check, ...] = (
     *authn.DEPLOY_CHECKS,

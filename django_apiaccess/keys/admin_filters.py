@@ -54,6 +54,7 @@ class AttentionFilter(admin.SimpleListFilter):
             ("never", _("never used")),
             ("expiring", _("expires within %d days") % SOON.days),
             ("over", _("over-privileged")),
+            ("leaked", _("leaked, still open")),
             ("legacy", _("imported, not rotated yet")),
         ]
 
@@ -68,8 +69,8 @@ class AttentionFilter(admin.SimpleListFilter):
                 return keys.expiring_within(SOON)  # type: ignore[no-any-return]
             case "over":
                 return queryset.filter(pk__in=list(over_privileged()))
-            case "legacy":
-                return keys.usable().legacy()  # type: ignore[no-any-return]
+            case "leaked" | "legacy" as which:
+                return getattr(keys.usable(), which)()  # type: ignore[no-any-return]
         return queryset
 
 

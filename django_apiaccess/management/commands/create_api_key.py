@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
+from ...conf import ON_LEAK
 from ...keys import service as keys
 from ...keys.binding import thumbprint_of
 from ...keys.service import DEFAULT, Default
@@ -74,6 +75,13 @@ manage.py create_api_key --user mara --name ci --scope orders:read --format json
         )
         parser.add_argument("--rate", default="", metavar="RATE", help="How often it may be used, as 100/min.")
 
+        parser.add_argument(
+            "--on-leak",
+            choices=ON_LEAK,
+            default="",
+            help="What becomes of it when its text is found in public. Default: LEAKS['ON_LEAK'].",
+        )
+
     def run(self, options: dict[str, Any]) -> None:
         issued = keys.issue(
             principal=arguments.principal(options),
@@ -85,6 +93,7 @@ manage.py create_api_key --user mara --name ci --scope orders:read --format json
             origins=" ".join(words(options["origin"])),
             rate=options["rate"] or "",
             dpop_jkt=thumbprint_of(options["dpop_jwk"]) if options["dpop_jwk"] else options["dpop_thumbprint"] or "",
+            on_leak=options["on_leak"] or "",
         )
         key = issued.key
         row: dict[str, Any] = {

@@ -128,11 +128,11 @@ def change(key: APIKey, *, by: Actor, **fields: Any) -> APIKey:
     _assign(key, fields)
     clean(key, exclude=NOT_TYPED)
     via = bounds.managing_key(by)
+    leak_policy.check_choice(key, was.on_leak, by=by, by_key=via is not None)
     # The asking key is read anew: one that changes itself stays within what it was.
     for bound in (via, bounds.issuer_of(key)):
         if bound is not None:
             bounds.inherit(key, bound)
-    leak_policy.check_choice(key, was.on_leak, by=by, by_key=via is not None)
     after = described(key)
     if after == before:
         return key

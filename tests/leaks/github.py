@@ -66,7 +66,7 @@ class GitHub:
 
         self.server = Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}/meta/public_keys/secret_scanning"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
 
     def publish(self, *entries: Any) -> None:
         body = json.dumps({"public_keys": list(entries)}).encode()
@@ -76,7 +76,7 @@ class GitHub:
         return base64.b64encode((key or self.key).sign(body, ec.ECDSA(SHA256()))).decode()
 
     def raw_signature(self, body: bytes) -> str:
-        """r and s side by side, as JOSE has it."""
+        """R and s side by side, as JOSE has it."""
         r, s = utils.decode_dss_signature(self.key.sign(body, ec.ECDSA(SHA256())))
         return base64.b64encode(r.to_bytes(32, "big") + s.to_bytes(32, "big")).decode()
 

@@ -18,7 +18,7 @@ from django_apiaccess.leaks import github as protocol
 from django_apiaccess.leaks import github_keys
 
 from .conftest import leak_events
-from .github import GitHub, alert, body_of, entry, new_key
+from .github import alert, body_of, entry, new_key
 
 pytestmark = pytest.mark.django_db
 URL = "https://github.com/octocat/Hello-World/blob/12345600b9cbe38a219f39a9941c9319b600c002/foo/bar.txt"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, Final
@@ -11,8 +12,14 @@ from .finder import OVERLAP, Finder, Sighting
 
 COMMIT: Final = re.compile(rb"commit ([0-9a-f]{7,64})\b")
 HUNK: Final = re.compile(rb"(@@+) ((?:-[0-9]{1,9}(?:,[0-9]{1,9})? )+)\+([0-9]{1,9})(?:,([0-9]{1,9}))? @@")
+BEGINNINGS: Final = frozenset({b"c", b"d", b"-", b"+", b"@"})
+SINGLE: Final = {b" ": (True, True), b"-": (True, False), b"+": (False, True)}
+"""What marks a line of an ordinary hunk, and whether it stands in the old file and in the new one."""
+CHUNK: Final = 1 << 20
 LONGEST: Final = 1 << 20
 """Bytes of a line that are looked at together; longer ones are looked at in pieces."""
+HEAD: Final = 8192
+"""Bytes of a line that may say something of the diff."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,24 +45,32 @@ class Diff:
         self.marks = 0
         """Characters before the text of a line of a hunk: one, in a merge one for each parent."""
 
-    def take(self, line: bytes) -> Spot:
-        """The place of the next line."""
+    @property
+    def spot(self) -> Spot:
+        """The place of the line that was taken last."""
+        return Spot(self.commit, self.path, max(self._line, 1)) if self.marks else Spot(self.commit, "", self._number)
+
+    def take(self, line: bytes) -> None:
+        """Go on by a line; its beginning is enough."""
         self._number += 1
-        if any(left > 0 for left in self._left):
+        if self._left[0] > 0 or self._left[1] > 0:
             if self._in_hunk(line):
-                return Spot(self.commit, self.path, max(self._line, 1))
+                return
             self._left = [0, 0]
         self.marks = 0
-        self._between(line)
-        return Spot(self.commit, "", self._number)
+        if line[:1] in BEGINNINGS:
+            self._between(line)
 
     def _in_hunk(self, line: bytes) -> bool:
-        marks = line[: self.marks].rstrip(b"\r\n")
-        if marks.startswith(b"\\"):  # "\ No newline at end of file"
+        marks = line[: self.marks]
+        if marks in SINGLE:
+            is_old, is_new = SINGLE[marks]
+        elif marks.startswith(b"\\"):  # "\ No newline at end of file"
             return True
-        if marks.strip(b"+- "):
+        elif marks.strip(b"+- \r\n"):
             return False
-        is_new, is_old = b"-" not in marks, b"+" not in marks
+        else:  # of a merge, or an empty line whose space somebody's mail program took away
+            is_old, is_new = b"+" not in marks, b"-" not in marks
         self._line += is_new
         self._left[0] -= is_old
         self._left[1] -= is_new
@@ -79,24 +94,35 @@ class Diff:
 
 def sightings(stream: BinaryIO, finder: Finder) -> Iterator[tuple[Spot, Sighting]]:
     """The keys in a text that may be a diff. Lines that a commit took away count too: they are in the history."""
-    diff, spot = Diff(), Spot("", "", 0)
-    kept, before = b"", 0
-    while piece := stream.readline(LONGEST):
-        line = piece.replace(b"\0", b"")
-        if not kept:
-            spot, before = diff.take(line), 0
-        window = kept + line
-        cut = len(window) if line.endswith(b"\n") else max(len(window) - OVERLAP, 0)
-        yield from _placed(finder, window, cut, spot, before - (diff.marks if spot.path else 0))
-        before += cut
+    diff, kept, before, is_inside = Diff(), b"", 0, False
+    while True:
+        piece = stream.read(CHUNK)
+        window = kept + piece.replace(b"\0", b"")
+        cut = _cut(window) if piece else len(window)
+        found = deque(sorted(finder.in_bytes(window)))
+        start = 0
+        while start < cut:
+            end = window.find(b"\n", start, cut) + 1
+            is_whole, end = end > 0, end or cut
+            if not is_inside:
+                diff.take(window[start : min(end, start + HEAD)])
+                before = -diff.marks
+            while found and found[0][0] < end:
+                place, prefix, public_id = found.popleft()
+                spot = diff.spot
+                yield spot, Sighting(prefix, public_id, spot.line, before + place - start + 1)
+            is_inside = not is_whole
+            before += end - start
+            start = end
         kept = window[cut:]
-    yield from _placed(finder, kept, len(kept), spot, before - (diff.marks if spot.path else 0))
+        if not piece:
+            return
 
 
-def _placed(finder: Finder, window: bytes, end: int, spot: Spot, before: int) -> Iterator[tuple[Spot, Sighting]]:
-    for start, prefix, public_id in sorted(finder.in_bytes(window)):
-        if start < end:
-            yield spot, Sighting(prefix, public_id, spot.line, before + start + 1)
+def _cut(window: bytes) -> int:
+    """Up to where a window is looked at now: its last whole line; or, where that would be too little, what holds no beginning of a key."""
+    cut = window.rfind(b"\n") + 1
+    return cut if len(window) - cut <= LONGEST else len(window) - OVERLAP
 
 
 def _path(line: bytes) -> str:

@@ -22,13 +22,15 @@ KEY: Final = re.compile(r"_([0-9A-Za-z]{12})_[0-9A-Za-z]{20,}")
 """The end of a key of any prefix, also of one that was cut off: the id stays."""
 DOTTED: Final = re.compile(r"(?<![\w.-])[\w-]*+(?:\.[\w-]*+)++", re.ASCII)
 """Words with dots between them, whole: what may have a JWT at its end. Possessive, so that no text takes more than linear time."""
-_QUOTED: Final = r"(?:b?\"(?:[^\"\\]|\\.)*\"?|b?'(?:[^'\\]|\\.)*'?"
+_QUOTED: Final = r"(?:b?\"(?:[^\"\\]|\\(?:[\s\S]|\Z))*\"?|b?'(?:[^'\\]|\\(?:[\s\S]|\Z))*'?"
 HEADER: Final = re.compile(
-    rf"((?:authorization|x[-_]api[-_]key)[\"']?\s*[:=,]\s*){_QUOTED}|(?:[a-z][a-z0-9-]*[ \t]+)?[^\s,;\"']+)",
+    rf"((?:authorization|x[-_]api[-_]key)[\"']?\s*[:=,]\s*)(?!{ELLIPSIS}){_QUOTED}|(?:[a-z][a-z0-9-]*[ \t]+)?[^\s,;\"']+)",
     re.IGNORECASE,
 )
 SCHEME: Final = re.compile(r"\b((?:Bearer|Basic|Api-Key|DPoP)\s+)[\w.~+/=-]{16,}", re.IGNORECASE | re.ASCII)
-FIELD: Final = re.compile(rf"((?:{'|'.join(FIELDS)})[\"']?\s*[:=]\s*){_QUOTED}|[^\s,;&\"'{{}}\[\]]+)", re.IGNORECASE)
+FIELD: Final = re.compile(
+    rf"((?:{'|'.join(FIELDS)})[\"']?\s*[:=]\s*)(?!{ELLIPSIS}){_QUOTED}|[^\s,;&\"'{{}}\[\]]+)", re.IGNORECASE
+)
 _MAY_HOLD: Final = re.compile(
     r"_[0-9A-Za-z]{12}_|eyJ|auth|api[-_]key|bearer|basic|dpop|_token|_secret|_assertion|_verifier|_code", re.IGNORECASE
 )
@@ -38,9 +40,9 @@ def redact(text: str) -> str:
     """`text` without the secrets in it."""
     if _MAY_HOLD.search(text) is None:
         return text
-    text = KEY.sub(rf"_\1_{ELLIPSIS}", text)
-    if "eyJ" in text:
+    if "eyJ" in text:  # before keys: what looks like the end of one may be the beginning of a JWT
         text = DOTTED.sub(_without_jwt, text)
+    text = KEY.sub(rf"_\1_{ELLIPSIS}", text)
     text = HEADER.sub(rf"\1{ELLIPSIS}", text)
     text = SCHEME.sub(rf"\1{ELLIPSIS}", text)
     return FIELD.sub(rf"\1{ELLIPSIS}", text)

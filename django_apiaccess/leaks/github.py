@@ -18,6 +18,7 @@ from .github_keys import is_signed, key_list
 
 MAX_BODY: Final = 1 << 20
 MAX_ALERTS: Final = 5000
+MAX_TYPE: Final = 200
 REPORTER: Final = "GitHub secret scanning"
 LABELS: Final = {True: "true_positive", False: "false_positive"}
 
@@ -60,6 +61,7 @@ def _alert(entry: Any) -> Alert:
     if not isinstance(token, str) or not isinstance(kind, str):
         raise ValueError("An alert must be an object with the texts token and type.")  # noqa: TRY004 - one error for all
     url, source = entry.get("url"), entry.get("source")
+    kind = kind[:MAX_TYPE].encode("utf-8", "replace").decode()
     return Alert(token, kind, url if isinstance(url, str) else "", source if isinstance(source, str) else "")
 
 
@@ -73,8 +75,8 @@ def handle(alerts: Sequence[Alert], where: Where) -> list[dict[str, str]]:
     first: dict[str, Alert] = {}
     for alert in alerts:
         first.setdefault(alert.token, alert)
-    for token, alert in first.items():
-        service.respond([judged[token]], Report.of(REPORTER, by, source=alert.source, url=alert.url))
+    reports = {token: Report.of(REPORTER, by, source=alert.source, url=alert.url) for token, alert in first.items()}
+    service.respond_each((judged[token], report) for token, report in reports.items())
     told = dict.fromkeys((alert.token, alert.type) for alert in alerts)
     return [_feedback(token, kind, judged[token]) for token, kind in told if judged[token].ours is not None]
 

@@ -42,9 +42,14 @@ def judge(texts: Iterable[str]) -> dict[str, Judged]:
 
 
 def respond(judged: Iterable[Judged], report: Report) -> None:
-    """Do what the policies say with what proved to be ours. What fails with the database hinders none of the others."""
+    """Do what the policies say with what proved to be ours. See `respond_each`."""
+    respond_each((one, report) for one in judged)
+
+
+def respond_each(reported: Iterable[tuple[Judged, Report]]) -> None:
+    """As `respond`, each with its own report. Where the database fails for one, the others are done all the same; then it raises."""
     failed: Error | None = None
-    for one in judged:
+    for one, report in reported:
         if one.respond is None:
             continue
         try:

@@ -1,7 +1,8 @@
 """Settings of the example project: a bookshop's API.
 
 From the environment: DEBUG (1), SECRET_KEY, PEPPERS (comma-separated, the newest first), ALLOWED_HOSTS (comma-separated),
-GITHUB_KEYS_URL (where the public keys of GitHub's alerts are), ISSUER (the address of the site; http://127.0.0.1:PORT without it, PORT is 8000 without one),
+ISSUER (the address of the site; http://127.0.0.1:PORT without it, PORT is 8000 without one), GITHUB_KEYS_URL (where the keys of
+GitHub's alerts are),
 DATABASE_URL (SQLite without it), REDIS_URL (a cache in the process's memory without it).
 """
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from django_apiaccess.core import secrets
 from django_apiaccess.core.redaction import ELLIPSIS, redact, redact_value
 
-KEY = secrets.make_key("ak").text
+BODY = f"ak_4fT9sLq02XbR_{'Zk3' * 14}a"
+KEY = BODY + secrets.checksum(BODY)
 SECRET = KEY.split("_")[2]
 ID = KEY.split("_")[1]
 JWT = "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiI3In0.c2lnbmF0dXJlLXRoYXQtaXMtbG9uZy1lbm91Z2g"
@@ -49,6 +50,10 @@ def test_redacting_twice_changes_nothing_more(text: str) -> None:
     ("text", "expected"),
     [
         (f"key {KEY} was used", f"key ak_{ID}_… was used"),
+        (f"_aaaaaaaaaaaa_{JWT}", "_aaaaaaaaaaaa_eyJ…"),
+        (f"{KEY}.{JWT}", f"ak_{ID}_….eyJ…"),
+        (f"Authorization: '{KEY}'::x", "Authorization: …::x"),
+        ("refresh_token='\\", "refresh_token=…"),
         (f"x{KEY}x", f"xak_{ID}_…"),
         (f"cut {KEY[:45]}", f"cut ak_{ID}_…"),
         (f"Bearer {JWT}.", "Bearer eyJ…"),

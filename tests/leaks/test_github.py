@@ -9,10 +9,12 @@ import time
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 
 from django_apiaccess.core import secrets
 from django_apiaccess.events.later import later
 from django_apiaccess.events.models import Event
+from django_apiaccess.keys import leaks as key_leaks
 from django_apiaccess.keys.models import APIKey
 from django_apiaccess.leaks import github as protocol
 from django_apiaccess.leaks import github_keys
@@ -162,6 +164,32 @@ class TestAnAlert:
     def test_with_urls_and_sources_that_are_none_keeps_none(self, send, issued):
         send(body_of(alert(issued.text, url="javascript:alert(1)", source="<b>")))
         assert {"url", "source"}.isdisjoint(leak_events()[0].details)
+
+    def test_may_name_a_type_that_is_no_unicode(self, send, issued):
+        response = send(body_of(alert(issued.text, type="\ud800é" * 500)))
+        assert response.status_code == 200
+        assert not is_open(issued)
+
+    def test_for_which_the_database_fails_once_ends_the_other_keys_and_is_to_be_sent_again(
+        self, send, make_user, make_key, monkeypatch
+    ):
+        ann = make_user("ann", "docs:read")
+        keys = [make_key(ann, "docs:read") for _ in range(3)]
+        real = key_leaks.respond
+
+        def fail(finding: Any, told: Any) -> None:
+            if finding.public_id == keys[0].text.split("_")[1]:
+                raise OperationalError("locked")
+            real(finding, told)
+
+        body = body_of(*(alert(key.text) for key in keys))
+        monkeypatch.setattr(key_leaks, "respond", fail)
+        with pytest.raises(OperationalError):
+            send(body)
+        assert [is_open(key) for key in keys] == [True, False, False]
+        monkeypatch.setattr(key_leaks, "respond", real)
+        assert send(body).status_code == 200
+        assert [is_open(key) for key in keys] == [False] * 3
 
     def test_may_name_members_that_are_not_known(self, send, issued):
         assert send(body_of(alert(issued.text, url=None, source=7, new={"a": 1}))).status_code == 200

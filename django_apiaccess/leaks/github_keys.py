@@ -58,8 +58,6 @@ class KeyList:
         return self.keys.get(identifier)
 
     def _fetch(self, now: float) -> None:
-        if now - self.tried_at < COOLDOWN_SECONDS:
-            return
         if not self.lock.acquire(blocking=not self.keys):  # who has no keys waits for who is asking
             return
         try:

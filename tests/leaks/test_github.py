@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -275,6 +276,14 @@ class TestTheListOfKeys:
 
         assert send(body, kid="newer", signature=github.sign(body, newer)).status_code == 200
         assert github.asked == 2
+
+    def test_is_waited_for_by_whoever_comes_while_it_is_fetched_first(self, github):
+        github.drip = 0.002
+        wanted = github_keys.key_list()
+        with ThreadPoolExecutor(4) as pool:
+            found = list(pool.map(wanted.find, [github.kid] * 4))
+        assert None not in found
+        assert github.asked == 1
 
     def test_is_not_fetched_in_a_storm_of_forged_identifiers(self, send, github, body):
         for number in range(20):

@@ -11,7 +11,9 @@ from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
 from django_apiaccess.core import secrets
+from django_apiaccess.core.leaks import Report
 from django_apiaccess.events.models import Event
+from django_apiaccess.events.source import Actor
 from django_apiaccess.keys import leaks as key_leaks
 from django_apiaccess.keys.models import APIKey
 from django_apiaccess.leaks import service
@@ -63,6 +65,17 @@ def test_before_the_answer_as_much_is_asked_for_a_real_key_as_for_none(issued, m
     assert counts[0] == counts[1] == counts[2]
     assert len(counts[0]) == 1
     assert is_open(issued)
+
+
+def test_what_is_reported_again_costs_the_database_no_write(make_user, make_key, leaks):
+    """Else whoever has a dead key could make every worker forget what it remembers."""
+    leaks(ON_LEAK="retire")
+    text = make_key(make_user("ann", "docs:read"), "docs:read").text
+    told = Report("a test", Actor.command("test"))
+    service.respond(service.judge([text]).values(), told)
+    with CaptureQueriesContext(connection) as asked:
+        service.respond(service.judge([text]).values(), told)
+    assert {query["sql"].partition(" ")[0] for query in asked} == {"SELECT"}
 
 
 def test_a_forged_text_with_the_id_of_a_real_key_ends_nothing(report, issued, told):

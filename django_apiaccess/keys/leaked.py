@@ -82,20 +82,6 @@ def findings(stream: BinaryIO) -> Iterator[list[Finding]]:
         yield _judged(group)
 
 
-def judged(texts: Iterable[str]) -> dict[str, Finding]:
-    """What each of these texts of the form of our keys is. One query and one MAC a text, whether there is such a key or not."""
-    ids = {text: key.id for text in texts if (key := secrets.split(text, access_settings.KEY_PREFIX)) is not None}
-    found = APIKeySecret.objects.filter(public_id__in=list(ids.values())).select_related("key__principal")
-    rows: dict[str, Any] = {row.public_id: row for row in found}
-    findings_of = {}
-    for text, public_id in ids.items():
-        row = rows.get(public_id)
-        if row is None:
-            digests.verify_nothing(text, access_settings.PEPPERS)
-        findings_of[text] = Finding(public_id, State.UNKNOWN) if row is None else _judge(text, row)
-    return findings_of
-
-
 def _judged(group: Iterable[str]) -> list[Finding]:
     ids = {text: _ids(text) for text in group}
     wanted = [public_id for several in ids.values() for public_id in several]

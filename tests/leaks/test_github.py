@@ -178,10 +178,10 @@ class TestAnAlert:
         keys = [make_key(ann, "docs:read") for _ in range(3)]
         real = key_leaks.respond
 
-        def fail(finding: Any, told: Any) -> None:
-            if finding.public_id == keys[0].text.split("_")[1]:
+        def fail(public_id: str, told: Any) -> None:
+            if public_id == keys[0].text.split("_")[1]:
                 raise OperationalError("locked")
-            real(finding, told)
+            real(public_id, told)
 
         body = body_of(*(alert(key.text) for key in keys))
         monkeypatch.setattr(key_leaks, "respond", fail)

@@ -110,6 +110,11 @@ class CheckId(StrEnum):
     BAD_APPROVAL_FUNCTION = "apiaccess.E085"
     UNMATCHED_APPROVAL = "apiaccess.W085"
     TOO_FEW_APPROVERS = "apiaccess.W086"
+    # -- leaks
+    BAD_GITHUB_KEYS_URL = "apiaccess.E080"
+    GITHUB_NOT_ROUTED = "apiaccess.E081"
+    GITHUB_KEYS_UNSAFE = "apiaccess.W080"
+    LEAKS_STAY_OPEN = "apiaccess.W081"
     # -- the checks themselves
     CHECK_FAILED = "apiaccess.W099"
 

@@ -18,6 +18,7 @@ from .contrib.oauth import checks as oauth
 from .contrib.simplejwt import checks as simplejwt
 from .keys import checks as keys
 from .keys.approvals import checks as approvals
+from .leaks import checks as leaks
 from .mfa import checks as mfa
 from .mfa import checks_of_rows as mfa_rows
 from .pages import checks as pages
@@ -38,6 +39,7 @@ CHECKS: tuple[Check, ...] = (
     *simplejwt.CHECKS,
     *oauth.CHECKS,
     *dot.CHECKS,
+    *leaks.CHECKS,
 )
 DEPLOY_CHECKS: tuple[Check, ...] = (
     *authn.DEPLOY_CHECKS,

@@ -535,6 +535,43 @@ OAUTH_COMPLAINTS: Final[dict[str, Callable[[Any], str | None]]] = {
     "CONSENT_MAX_AGE": _duration_complaint,
     "RATE": _rate,
 }
+
+
+def _on_leak(value: Any) -> str | None:
+    return None if value in ON_LEAK else f"must be one of {', '.join(map(repr, ON_LEAK))}"
+
+
+def _leaks(value: Any) -> str | None:
+    if not isinstance(value, Mapping):
+        return "must be a dict, as {'GITHUB': True, 'ON_LEAK': 'revoke'}"
+    for name, given_value in value.items():
+        if name not in LEAKS_ENTRIES:
+            near = difflib.get_close_matches(str(name), LEAKS_ENTRIES, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"entries: {', '.join(sorted(LEAKS_ENTRIES))}"
+            return f"knows no entry {name!r}; {hint}"
+        problem = LEAKS_ENTRIES[name].complaint(given_value)
+        if problem:
+            return f"{name} {problem}"
+    return None
+
+
+ON_LEAK: Final = ("revoke", "retire", "notify")
+"""What becomes of a key that leaked, the strictest first."""
+LEAKS_ENTRIES: Final[dict[str, Setting]] = {
+    setting.name: setting
+    for setting in (
+        Setting("ON_LEAK", "revoke", _on_leak),
+        Setting("RETIRE_AFTER", "1h", _up_to(timedelta(days=7))),
+        Setting("REPORTS", True, _boolean),
+        Setting("REPORTS_RATE", "60/h", _rate),
+        Setting("GITHUB", False, _boolean),
+        Setting("GITHUB_RATE", "600/min", _rate),
+        Setting("GITHUB_KEYS_URL", "https://api.github.com/meta/public_keys/secret_scanning", _text),
+        Setting("GITHUB_ALLOW_HTTP", False, _boolean),
+        Setting("GITHUB_ALLOW_PRIVATE", False, _boolean),
+    )
+}
+"""The entries of `LEAKS`; `docs/reference/settings.md` explains each."""
 SIGNING_ALGORITHMS: Final = ("EdDSA", "ES256", "RS256", "PS256")
 LOCKOUT_DEFAULTS: Final[dict[str, Any]] = {
     "ACCOUNT_FREE": 5,
@@ -593,6 +630,7 @@ SETTINGS: Final[dict[str, Setting]] = {
         Setting("AUDIT", {}, _audit),
         Setting("REMINDERS", {}, _entries(lambda: REMINDERS_ENTRIES, "{'INACTIVE': '90d'}")),
         Setting("APPROVALS", {}, _entries(lambda: APPROVALS_ENTRIES, "{'SCOPES': ['orders:refund']}")),
+        Setting("LEAKS", {}, _leaks),
     )
 }
 
@@ -884,6 +922,13 @@ class AccessSettings:
         return {
             name: duration(value) if name in {"EXPIRES", "CLAIM_WITHIN"} else value for name, value in entries.items()
         }
+
+    @cached_property
+    def LEAKS(self) -> Mapping[str, Any]:
+        """What becomes of credentials that leaked, and who may report them: every entry of `LEAKS_ENTRIES`."""
+        given_entries = _get("LEAKS")
+        entries = {name: given_entries.get(name, entry.default) for name, entry in LEAKS_ENTRIES.items()}
+        return {**entries, "RETIRE_AFTER": duration(entries["RETIRE_AFTER"])}
 
     @cached_property
     def AUDIT_IGNORE(self) -> tuple[IgnoreEntry, ...]:

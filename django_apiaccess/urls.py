@@ -8,6 +8,7 @@ from rest_framework.routers import SimpleRouter
 from .access.views import MeView
 from .keys.approvals.views import KeyRequestViewSet
 from .keys.views import APIKeyViewSet
+from .leaks.views import GitHubLeaksView, LeaksView
 from .login import factor_views as factors
 from .login.step_up_views import StepUpVerifyView, StepUpView
 from .login.views import MFAChallengeView, MFAVerifyView, PasskeyView, TokenView
@@ -45,6 +46,8 @@ urlpatterns = [
     path(
         "mfa/trusted-devices/<str:device_id>/", factors.TrustedDeviceView.as_view(), name="apiaccess-mfa-trusted-device"
     ),
+    path("leaks/", LeaksView.as_view(), name="apiaccess-leaks"),
+    path("leaks/github/", GitHubLeaksView.as_view(), name="apiaccess-leaks-github"),
     path("security/", include("django_apiaccess.pages.urls")),
     path("sessions/", SessionViewSet.as_view({"get": "list", "delete": "destroy_all"}), name="apiaccess-session-list"),
     path(

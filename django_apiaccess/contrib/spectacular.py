@@ -18,7 +18,7 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_sche
 from ..access.declaration import DeclarationError
 from ..access.inventory import asked
 from ..core.requirement import Requirement
-from . import spectacular_login  # noqa: F401 - registers its extensions
+from . import spectacular_leaks, spectacular_login  # noqa: F401 - they register their extensions
 from .spectacular_answers import NOT_ANY_MORE, RefusalSerializer, described, refusals
 
 KEY_HEADER: Final = "apiKeyAuth"

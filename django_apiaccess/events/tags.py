@@ -74,6 +74,8 @@ class Action(StrEnum):
     DEVICE_DENIED = "device.denied"
     DEVICE_REFUSED = "device.refused"
     TOKEN_EXCHANGED = "token.exchanged"
+    CREDENTIAL_LEAKED = "credential.leaked"
+    LEAK_REPORT_REFUSED = "leak_report.refused"
     CREDENTIAL_REFUSED = "credential.refused"
     ACCESS_DENIED = "access.denied"
     EVENTS_ERASED = "events.erased"

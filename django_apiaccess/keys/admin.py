@@ -52,8 +52,8 @@ class APIKeyAdmin(DeletedOnlyWithItsUser, KeyPages):
         return ("name", f"principal__{get_user_model().USERNAME_FIELD}", "secrets__public_id__exact")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[APIKey]:
-        rows: QuerySet[APIKey] = super().get_queryset(request)
-        return rows.select_related("principal", "created_by", "issued_via")
+        rows: Any = super().get_queryset(request)
+        return rows.telling_leaks().select_related("principal", "created_by", "issued_via")  # type: ignore[no-any-return]
 
     def get_autocomplete_fields(self, request: HttpRequest) -> Any:
         return ["principal"] if can_look_up_users(self.admin_site, request) else []
@@ -75,7 +75,7 @@ class APIKeyAdmin(DeletedOnlyWithItsUser, KeyPages):
                 (None, {"fields": ("principal", "name")}),
                 (gettext_lazy("What it may do"), {"fields": ("scopes",)}),
                 (gettext_lazy("How long"), {"fields": ("lifetime", "expires_at")}),
-                (limits, {"fields": ("networks", "origins", "rate")}),
+                (limits, {"fields": ("networks", "origins", "rate", "on_leak")}),
                 *approval_fieldset(),
             )
         facts = ["made", "issued_via", "used", "last_used_from", "use_count"]
@@ -87,7 +87,7 @@ class APIKeyAdmin(DeletedOnlyWithItsUser, KeyPages):
         return (
             (None, {"fields": ("name", "owner", "status_shown")}),
             (gettext_lazy("What it may do"), {"fields": ("scopes" if may else "scopes_shown",)}),
-            (limits, {"fields": ("networks", "origins", "rate", "expires_at" if may else "expires_shown")}),
+            (limits, {"fields": ("networks", "origins", "rate", "expires_at" if may else "expires_shown", "on_leak")}),
             *(approval_fieldset() if may else ()),
             (gettext_lazy("What became of it"), {"fields": facts}),
         )

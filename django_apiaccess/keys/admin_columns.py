@@ -21,6 +21,8 @@ def status_badge(key: APIKey) -> SafeString:
         return badge(_("revoked"), "bad")
     if key.status == APIKey.Status.EXPIRED:
         return badge(_("expired"), "bad")
+    if getattr(key, "is_leaked", False):
+        return badge(_("leaked"), "bad")
     if not key.principal.is_active:
         return badge(_("principal inactive"), "bad")
     if key.expires_at is not None and key.expires_at <= timezone.now() + SOON:
@@ -40,11 +42,12 @@ def rights_panel(key: APIKey) -> Panel:
 
 def secrets_panel(key: APIKey) -> Panel:
     """The key's secrets by their public ids."""
-    columns = [_("Public id"), _("State"), _("Made"), _("Replaced"), _("Valid until"), _("Last used")]
+    columns = [_("Public id"), _("State"), _("Made"), _("Replaced"), _("Valid until"), _("Last used"), _("Leaked")]
     secrets = key.secrets.all()[:50]
     rows = [
         [codes([secret.public_id]), secret_state(key, secret), exact(secret.created_at), exact(secret.retired_at),
-         exact(secret.expires_at, _("as the key")), exact(secret.last_used_at, _("never"))]
+         exact(secret.expires_at, _("as the key")), exact(secret.last_used_at, _("never")),
+         exact(secret.leaked_at, _("no"))]
         for secret in secrets
     ]  # fmt: skip
     note = _("The public id is the middle part of the key's text. The secret part is stored nowhere.")

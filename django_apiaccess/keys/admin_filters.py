@@ -51,6 +51,7 @@ class AttentionFilter(admin.SimpleListFilter):
             ("expiring", _("expires within %d days") % SOON.days),
             ("over", _("over-privileged")),
             ("unused-scopes", _("has unused scopes")),
+            ("leaked", _("leaked, still open")),
             ("legacy", _("imported, not rotated yet")),
         ]
 
@@ -69,6 +70,6 @@ class AttentionFilter(admin.SimpleListFilter):
                 return queryset.filter(pk__in=list(over_privileged()))
             case "unused-scopes":
                 return queryset.filter(pk__in=[key.pk for key, _seen in unused_scopes()])
-            case "legacy":
-                return keys.usable().legacy()  # type: ignore[no-any-return]
+            case "leaked" | "legacy" as which:
+                return getattr(keys.usable(), which)()  # type: ignore[no-any-return]
         return queryset

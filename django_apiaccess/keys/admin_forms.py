@@ -52,7 +52,7 @@ class KeyForm(RehearsedModelForm):
 
     class Meta:
         model = APIKey
-        fields = ("name", "scopes", "networks", "origins", "rate", "expires_at")
+        fields = ("name", "scopes", "networks", "origins", "rate", "expires_at", "on_leak")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -61,6 +61,10 @@ class KeyForm(RehearsedModelForm):
         for name, placeholder in (("networks", "203.0.113.0/24"), ("origins", "https://shop.example")):
             if name in self.fields:
                 self.fields[name].widget.attrs.update(rows=2, placeholder=placeholder, spellcheck="false")
+        if "on_leak" in self.fields:
+            on_leak: Any = self.fields["on_leak"]
+            by_setting = dict(APIKey._meta.get_field("on_leak").flatchoices)[access_settings.LEAKS["ON_LEAK"]]
+            on_leak.choices = [("", _("as the settings say: %s") % by_setting), *on_leak.choices[1:]]
         if "rate" in self.fields:
             self.fields["rate"].widget.attrs.update(placeholder="100/min", spellcheck="false")
 
@@ -75,7 +79,7 @@ class NewKeyForm(KeyForm):
     issued: service.Issued | None = None
 
     class Meta(KeyForm.Meta):
-        fields = ("name", "principal", "scopes", "networks", "origins", "rate")
+        fields = ("name", "principal", "scopes", "networks", "origins", "rate", "on_leak")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -109,6 +113,7 @@ class NewKeyForm(KeyForm):
             networks=data["networks"],
             origins=data["origins"],
             rate=data["rate"],
+            on_leak=data["on_leak"],
             expires_at=self.expiry(data["lifetime"], data["expires_at"]),
             by=actor_of(self.request),
         )

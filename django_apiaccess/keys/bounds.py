@@ -9,6 +9,7 @@ from ..core.addresses import parse_networks
 from ..core.origins import parse_origins
 from ..events.source import Actor
 from ..exceptions import NotHeld
+from .leak_policy import stricter
 from .models import APIKey
 
 
@@ -147,6 +148,7 @@ def _tighten(key: APIKey, parent: APIKey) -> None:
         common = parse_origins(key.origins) & parse_origins(parent.origins)
         key.origins = " ".join(sorted(common)) or parent.origins
     key.rate = parent.rate or key.rate
+    key.on_leak = stricter(key.on_leak, parent.on_leak)
     if not _lives_no_longer(key, parent):
         key.expires_at = parent.expires_at
 

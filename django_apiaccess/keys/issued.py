@@ -14,7 +14,7 @@ from ..core import digests, secrets
 from ..exceptions import InvalidChange
 from .models import APIKey, APIKeySecret
 
-CHANGEABLE: Final = ("name", "scopes", "networks", "origins", "rate", "expires_at")
+CHANGEABLE: Final = ("name", "scopes", "networks", "origins", "rate", "expires_at", "on_leak")
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,6 +123,14 @@ class APIKey(models.Model):
         editable=False,
         help_text=_("Thumbprint (RFC 7638) of the public key whose proof must come with it. Empty: none."),
     )
+    on_leak = models.CharField(
+        _("when it leaks"),
+        max_length=10,
+        blank=True,
+        default="",
+        choices=[("revoke", _("revoke it")), ("retire", _("retire it soon")), ("notify", _("tell its owner"))],
+        help_text=_("What becomes of it when its text is found in public. Empty: as the settings say."),
+    )
     created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -192,6 +200,8 @@ class APIKeySecret(models.Model):
     retired_at = models.DateTimeField(_("retired at"), null=True, blank=True, editable=False)
     expires_at = models.DateTimeField(_("valid until"), null=True, blank=True, editable=False)
     last_used_at = models.DateTimeField(_("last used at"), null=True, blank=True, editable=False)
+    leaked_at = models.DateTimeField(_("leaked at"), null=True, blank=True, editable=False)
+    """When its text was first reported as leaked, by somebody who had it."""
 
     objects = FromPrimary.from_queryset(APIKeySecretQuerySet)()
 

@@ -38,6 +38,17 @@ class APIKeyQuerySet(models.QuerySet[Any]):
         old = APIKeySecret.objects.filter(key=OuterRef("pk"), retired_at=None, created_at__lt=timezone.now() - length)
         return self.usable().filter(Exists(old))
 
+    def leaked(self) -> Self:
+        """Keys with a secret that somebody reported as leaked and that has not ended."""
+        return self.telling_leaks().filter(is_leaked=True)
+
+    def telling_leaks(self) -> Self:
+        """Each with `is_leaked`: whether a secret of it leaked and has not ended."""
+        from .models import APIKeySecret
+
+        open_leaks = APIKeySecret.objects.live().filter(key=OuterRef("pk"), leaked_at__isnull=False)
+        return self.annotate(is_leaked=Exists(open_leaks))
+
     def legacy(self) -> Self:
         """Imported keys that still work with the text that another package made."""
         from .models import APIKeySecret

@@ -33,7 +33,7 @@ class ExpiryField(serializers.DateTimeField):
 
 
 class APIKeySerializer(serializers.ModelSerializer[APIKey]):
-    """A key as its owner sees it. Writable: name, scopes, networks, origins, rate, expires_at."""
+    """A key as its owner sees it. Writable: name, scopes, networks, origins, rate, expires_at, on_leak."""
 
     scopes = ListOfWords(help_text="What the key may be used for, as orders:read.")
     networks = ListOfWords(required=False, help_text="Addresses it may be used from, as 203.0.113.0/24.")
@@ -61,6 +61,7 @@ class APIKeySerializer(serializers.ModelSerializer[APIKey]):
             "origins",
             "rate",
             "dpop_jkt",
+            "on_leak",
             "status",
             "created_at",
             "expires_at",

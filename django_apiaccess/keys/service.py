@@ -23,7 +23,7 @@ from ..roles import delegation, names
 from ..roles.generations import bump, lock
 from ..roles.models import Generation
 from ..roles.rights import held_by
-from . import bounds
+from . import bounds, leak_policy
 from .accounts import change_service_account, create_service_account, service_account
 from .approvals import policy as approval_policy
 from .binding import checked_thumbprint
@@ -79,6 +79,7 @@ def issue(
     rate: str = "",
     dpop_jkt: str = "",
     approved: Any = None,
+    on_leak: str = "",
 ) -> Issued:
     """A new key. Its text is in the answer and nowhere else.
 
@@ -100,6 +101,7 @@ def issue(
         origins=_tidy(origins).lower(),
         rate=rate.strip(),
         dpop_jkt=checked_thumbprint(dpop_jkt),
+        on_leak=on_leak,
         created_by=by.user,
         issued_via=via,
         expires_at=_default_expiry() if isinstance(expires_at, Default) else expires_at,
@@ -107,6 +109,7 @@ def issue(
     clean(key, exclude=NOT_TYPED)
     if via is not None:
         bounds.inherit(key, via, new=True)
+    leak_policy.check_choice(key, "", by=by, by_key=via is not None)
     if not principal.is_active:
         raise InvalidChange(f"{principal.get_username()} is not active: a key would open nothing.", field="principal")
     _check_expiry(key)
@@ -121,7 +124,7 @@ def issue(
 
 @transaction.atomic
 def change(key: APIKey, *, by: Actor, approved: Any = None, **fields: Any) -> APIKey:
-    """Change name, scopes, networks, origins, rate or expires_at of a key that is not revoked. Unchanged: nothing is written.
+    """Change name, scopes, networks, origins, rate, expires_at or on_leak of a key that is not revoked. Unchanged: nothing is written.
 
     `approved` as for `issue`; without it a key that needs approval cannot be made to do more.
     """
@@ -136,6 +139,7 @@ def change(key: APIKey, *, by: Actor, approved: Any = None, **fields: Any) -> AP
     _assign(key, fields)
     clean(key, exclude=NOT_TYPED)
     via = bounds.managing_key(by)
+    leak_policy.check_choice(key, was.on_leak, by=by, by_key=via is not None)
     # The asking key is read anew: one that changes itself stays within what it was.
     for bound in (via, bounds.issuer_of(key)):
         if bound is not None:
@@ -181,7 +185,7 @@ def _assign(key: APIKey, fields: dict[str, Any]) -> None:
     for name in ("networks", "origins"):
         if name in fields:
             setattr(key, name, _tidy(fields[name]).lower() if name == "origins" else _tidy(fields[name]))
-    for name in ("name", "rate"):
+    for name in ("name", "rate", "on_leak"):
         if name in fields:
             setattr(key, name, fields[name].strip())
     if "expires_at" in fields and fields["expires_at"] != key.expires_at:
@@ -209,6 +213,7 @@ def described(key: APIKey) -> dict[str, Any]:
         "rate": key.rate,
         "expires_at": key.expires_at.isoformat() if key.expires_at else None,
         **({"dpop_jkt": key.dpop_jkt} if key.dpop_jkt else {}),
+        **({"on_leak": key.on_leak} if key.on_leak else {}),
     }
 
 

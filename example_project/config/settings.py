@@ -1,7 +1,8 @@
 """Settings of the example project: a bookshop's API.
 
 From the environment: DEBUG (1), SECRET_KEY, PEPPERS (comma-separated, the newest first), ALLOWED_HOSTS (comma-separated),
-ISSUER (the address of the site; http://127.0.0.1:PORT without it, PORT is 8000 without one),
+ISSUER (the address of the site; http://127.0.0.1:PORT without it, PORT is 8000 without one), GITHUB_KEYS_URL (where the keys of
+GitHub's alerts are),
 DATABASE_URL (SQLite without it), REDIS_URL (a cache in the process's memory without it).
 """
 
@@ -81,6 +82,33 @@ API_ACCESS: dict[str, Any] = {
         "SMS_GATEWAY": os.environ.get("SMS_GATEWAY") or (CONSOLE if DEBUG else None),
     },
 }
+
+# Alerts of GitHub's secret scanning. GITHUB_KEYS_URL: another place of its public keys, to try it out against a server of one's own.
+GITHUB_KEYS_URL = os.environ.get("GITHUB_KEYS_URL", "")
+API_ACCESS["LEAKS"] = {"GITHUB": True}
+if GITHUB_KEYS_URL:
+    API_ACCESS["LEAKS"] |= {"GITHUB_KEYS_URL": GITHUB_KEYS_URL, "GITHUB_ALLOW_HTTP": True, "GITHUB_ALLOW_PRIVATE": True}
+
+# No credential in logs, on the page of DEBUG or in mails about errors.
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "filters": {"redact": {"()": "django_apiaccess.logging.RedactSecrets"}},
+    "formatters": {
+        "server": {"()": "django.utils.log.ServerFormatter", "format": "[{server_time}] {message}", "style": "{"}
+    },
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "filters": ["redact"]},
+        "server": {"class": "logging.StreamHandler", "filters": ["redact"], "formatter": "server"},
+    },
+    "root": {"handlers": ["console"], "level": "WARNING"},
+    "loggers": {
+        "django": {"handlers": ["console"], "level": "INFO", "propagate": False},
+        "django.server": {"handlers": ["server"], "level": "INFO", "propagate": False},
+    },
+}
+DEFAULT_EXCEPTION_REPORTER = "django_apiaccess.errors.RedactingExceptionReporter"
+DEFAULT_EXCEPTION_REPORTER_FILTER = "django_apiaccess.errors.RedactingReporterFilter"
 
 OTP_ADMIN_HIDE_SENSITIVE_DATA = True
 # What people are told of their account goes to this terminal, too.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -50,13 +51,23 @@ def test_the_settings_page_names_every_entry_of_events() -> None:
     assert all(f'"{name}"' in described for name in conf.EVENTS_DEFAULTS)
 
 
-def test_the_settings_page_describes_every_entry_of_its_dicts_with_its_default() -> None:
-    described = first_cells("settings.md", width=3)
-    entries = {name.strip('"'): row for name, row in described.items() if name.startswith('"')}
-    known = {**conf.MFA_ENTRIES, **conf.REMINDERS_ENTRIES, **conf.APPROVALS_ENTRIES}
-    assert entries.keys() == known.keys()
-    for name, entry in known.items():
-        assert ast.literal_eval(code(entries[name][1])[0]) == entry.default, name
+@pytest.mark.parametrize(
+    ("setting", "entries"),
+    [
+        ("MFA", conf.MFA_ENTRIES),
+        ("LEAKS", conf.LEAKS_ENTRIES),
+        ("REMINDERS", conf.REMINDERS_ENTRIES),
+        ("APPROVALS", conf.APPROVALS_ENTRIES),
+    ],
+)
+def test_the_settings_page_describes_every_entry_with_its_default(
+    setting: str, entries: Mapping[str, conf.Setting]
+) -> None:
+    table = (REFERENCE / "settings.md").read_text().partition(f"| entry of `{setting}` |")[2].partition("\n\n")[0]
+    described = {cells[0].strip('"'): cells[1] for cells in map(code, table.splitlines()) if len(cells) > 1}
+    assert described.keys() == entries.keys()
+    for name, entry in entries.items():
+        assert ast.literal_eval(described[name]) == entry.default, name
 
 
 def test_the_events_page_names_every_text_that_people_are_sent() -> None:
@@ -112,6 +123,8 @@ OF_TOKEN_ENDPOINTS = {
     (429, "too_many_failures"),
 }
 """Seen to be answered in tests/tokens/test_views.py and test_dpop.py."""
+OF_LEAKS = {(403, "bad_signature"), (413, "too_large"), (503, "unavailable")}
+"""Seen to be answered in tests/leaks/test_github.py."""
 OF_SECOND_FACTORS = {
     *((error.status, error.code) for error in errors.MFAError.__subclasses__()),
     (401, "mfa_required"),
@@ -143,7 +156,7 @@ def test_the_endpoints_page_has_every_error_with_its_status() -> None:
     }
     real |= {error_of(exceptions.ApprovalRequired("text")), error_of(exceptions.FourEyes("text"))}
     real |= {error_of(exceptions.NotHeld("text")), (429, rate_limited["code"])} | OF_TOKEN_ENDPOINTS
-    real |= OF_SECOND_FACTORS
+    real |= OF_SECOND_FACTORS | OF_LEAKS
     assert documented_errors() == real
 
 

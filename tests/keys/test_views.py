@@ -81,6 +81,7 @@ def test_the_shape_of_a_key(session):
         "origins": ["https://a.example"],
         "rate": "5/min",
         "dpop_jkt": "",
+        "on_leak": "",
         "status": "active",
         "revoked_at": None,
         "last_used_at": None,

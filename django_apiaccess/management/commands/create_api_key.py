@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
+from ...conf import ON_LEAK
 from ...events.source import Actor
 from ...exceptions import ApprovalRequired
 from ...keys import service as keys
@@ -82,6 +83,12 @@ manage.py create_api_key --user mara --name desk --scope orders:refund --approve
         )
         parser.add_argument("--rate", default="", metavar="RATE", help="How often it may be used, as 100/min.")
 
+        parser.add_argument(
+            "--on-leak",
+            choices=ON_LEAK,
+            default="",
+            help="What becomes of it when its text is found in public. Default: LEAKS['ON_LEAK'].",
+        )
         who = parser.add_mutually_exclusive_group()
         who.add_argument(
             "--requested-by",
@@ -108,6 +115,7 @@ manage.py create_api_key --user mara --name desk --scope orders:refund --approve
             "origins": " ".join(words(options["origin"])),
             "rate": options["rate"] or "",
             "dpop_jkt": thumbprint_of(options["dpop_jwk"]) if options["dpop_jwk"] else options["dpop_thumbprint"] or "",
+            "on_leak": options["on_leak"] or "",
         }
         made = self._make(fields, options)
         if isinstance(made, KeyRequest):

@@ -1,0 +1,183 @@
+"""What reaches a handler with `RedactSecrets` holds no credential, and every record reaches it."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import logging.config
+import time
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from django_apiaccess.core import secrets
+from django_apiaccess.logging import RedactingFormatter, RedactSecrets
+
+KEY = secrets.make_key("ak").text
+SECRET = KEY.split("_")[2]
+ID = KEY.split("_")[1]
+
+
+class Shown:
+    """An object of the project that shows a key."""
+
+    def __str__(self) -> str:
+        return KEY
+
+    __repr__ = __str__
+
+
+class Broken:
+    def __str__(self) -> str:
+        raise RuntimeError(KEY)
+
+    __repr__ = __str__
+
+
+@pytest.fixture
+def log() -> Any:
+    """A logger, and what its handler wrote."""
+    out = io.StringIO()
+    logger = logging.Logger("test")  # noqa: LOG001 - one that no other test meets
+    handler = logging.StreamHandler(out)
+    handler.addFilter(RedactSecrets())
+    logger.addHandler(handler)
+    logger.out = out  # type: ignore[attr-defined]
+    return logger
+
+
+@pytest.mark.parametrize(
+    ("message", "arguments"),
+    [
+        (f"key {KEY}", ()),
+        ("key %s", (KEY,)),
+        ("key %r", ({"a": [KEY, (KEY,)]},)),
+        ("key %(a)s", ({"a": KEY, "b": KEY},)),
+        ("key ak_%s_%s", (ID, SECRET)),
+        ("key %s", (Shown(),)),
+        ("key %s", (KEY.encode(),)),
+        (Shown(), ()),
+        ("%s: %s", ("Authorization", f"Token {SECRET}")),
+        ("headers %s", ({"Authorization": SECRET},)),
+    ],
+)
+def test_no_key_reaches_the_handler(log, message, arguments):
+    log.warning(message, *arguments)
+    assert SECRET not in log.out.getvalue()
+    assert log.out.getvalue().strip()
+
+
+def test_the_line_still_says_which_key_it_was(log):
+    log.warning("refused %s", KEY)
+    assert log.out.getvalue() == f"refused ak_{ID}_…\n"
+
+
+def test_a_traceback_and_a_stack_are_redacted(log):
+    try:
+        raise ValueError(f"bad {KEY}") from RuntimeError(KEY)
+    except ValueError:
+        log.exception("failed with %s", KEY, stack_info=True)
+    assert SECRET not in log.out.getvalue()
+    assert "Traceback" in log.out.getvalue()
+    assert f"ValueError: bad ak_{ID}_…" in log.out.getvalue()
+
+
+def test_extra_is_redacted(log):
+    seen: list[logging.LogRecord] = []
+    log.handlers[0].emit = seen.append
+    log.warning(
+        "x", extra={"headers": {"Authorization": "x", "a": [KEY]}, "body": KEY, "refresh_token": "abc", "number": 7}
+    )
+    assert SECRET not in repr(seen[0].__dict__)
+    assert (seen[0].refresh_token, seen[0].number) == ("…", 7)  # type: ignore[attr-defined]
+
+
+def test_arguments_stay_where_nothing_is_in_them(log):
+    seen: list[logging.LogRecord] = []
+    log.handlers[0].emit = seen.append
+    log.warning("%s of %d", "one", 7)
+    assert (seen[0].msg, seen[0].args) == ("%s of %d", ("one", 7))
+
+
+@pytest.mark.parametrize(
+    ("message", "arguments"),
+    [("%s", (Broken(),)), ("%d", (KEY,)), ("%s %s", (KEY,)), (Broken(), ()), (f"%z {KEY}", (1,))],
+)
+def test_it_never_raises_and_shows_no_key_where_a_message_is_broken(log, message, arguments, capsys):
+    log.warning(message, *arguments)
+    printed = capsys.readouterr()
+    assert SECRET not in log.out.getvalue() + printed.err
+    assert log.out.getvalue() == "(a message that could not be redacted)\n"
+
+
+@given(st.lists(st.one_of(st.text(max_size=10), st.just(KEY), st.integers()), max_size=4), st.integers(1, len(KEY)))
+def test_a_key_that_comes_together_from_parts_is_redacted(parts: list[Any], cut: int) -> None:
+    record = logging.LogRecord("x", 20, "", 0, "%s%s" + "%s" * len(parts), (KEY[:cut], KEY[cut:], *parts), None)
+    assert RedactSecrets().filter(record) is True
+    assert SECRET not in record.getMessage()
+
+
+def test_the_snippet_of_the_documentation_works_with_djangos_logging(capsys):
+    config = {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "filters": {"redact": {"()": "django_apiaccess.logging.RedactSecrets"}},
+        "formatters": {
+            "json": {
+                "()": "django_apiaccess.logging.RedactingFormatter",
+                "formatter": "tests.test_logging.JSONFormatter",
+            },
+            "line": {"()": "django_apiaccess.logging.RedactingFormatter", "fmt": "%(levelname)s %(message)s"},
+        },
+        "handlers": {
+            "json": {"class": "logging.StreamHandler", "formatter": "json", "stream": "ext://sys.stdout"},
+            "line": {
+                "class": "logging.StreamHandler",
+                "formatter": "line",
+                "stream": "ext://sys.stdout",
+                "filters": ["redact"],
+            },
+        },
+        "loggers": {"tests.redaction": {"handlers": ["json", "line"], "propagate": False}},
+    }
+    logging.config.dictConfig(config)
+    try:
+        raise ValueError(KEY)
+    except ValueError:
+        logging.getLogger("tests.redaction").exception("x %s", KEY)
+    out = capsys.readouterr().out
+    assert SECRET not in out
+    assert json.loads(out.splitlines()[0])["message"] == f"x ak_{ID}_…"
+    assert f"ERROR x ak_{ID}_…" in out
+
+
+class JSONFormatter(logging.Formatter):
+    """As packages make it: with a traceback of its own."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        assert record.exc_info is not None
+        return json.dumps(
+            {"message": record.getMessage(), "exc": self.formatException(record.exc_info)}, ensure_ascii=False
+        )
+
+
+def test_a_formatter_without_another_one_is_loggings_own():
+    record = logging.LogRecord("x", 20, "", 0, KEY, (), None)
+    assert RedactingFormatter().format(record) == f"ak_{ID}_…"
+    assert RedactingFormatter(formatter=logging.Formatter("%(name)s %(message)s")).format(record) == f"x ak_{ID}_…"
+
+
+def test_an_ordinary_line_costs_microseconds():
+    """A bound far above what it takes (see the how-to), so that a busy machine does not fail it."""
+    one = RedactSecrets()
+    records = [
+        logging.LogRecord("x", 20, "", 0, '"%s %s" %d', ("GET", f"/orders/{number}/", 200), None)
+        for number in range(2000)
+    ]
+    began = time.process_time()
+    for record in records:
+        one.filter(record)
+    assert (time.process_time() - began) / 2000 < 200e-6

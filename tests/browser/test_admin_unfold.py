@@ -14,6 +14,7 @@ SUITES = [
     "tests/roles/test_admin.py",
     "tests/events/test_admin.py",
     "tests/access/test_admin.py",
+    "tests/access/test_admin_tester.py",
     "tests/test_middleware.py",
     "tests/mfa/test_admin.py",
 ]

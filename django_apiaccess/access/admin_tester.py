@@ -6,7 +6,7 @@ It only reads. Who may open it sees everybody's rights, so it has a permission o
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
@@ -21,10 +21,11 @@ from ..adminkit.base import AccessModelAdmin, Panel
 from ..adminkit.html import NOTHING, badge, table
 from ..exceptions import InvalidChange
 from ..roles.admin_explain import may_explain
-from .admin_form import TesterForm
-from .advice import Advice, advise
-from .explain import explain
 from .explanation import Explanation, Part
+
+if TYPE_CHECKING:
+    from .admin_form import TesterForm
+    from .advice import Advice
 
 
 class TesterPages(AccessModelAdmin):
@@ -37,6 +38,8 @@ class TesterPages(AccessModelAdmin):
     @method_decorator(sensitive_post_parameters("name"))
     def explain_view(self, request: HttpRequest) -> HttpResponse:
         """The form; after it was sent, the answer above it."""
+        from .admin_form import TesterForm  # not at start-up: it brings DRF and the kinds of credential along
+
         self.require(may_explain(request))
         sent = request.method == "POST"
         known = {name: request.GET[name] for name in TesterForm.base_fields if name in request.GET}
@@ -52,6 +55,9 @@ class TesterPages(AccessModelAdmin):
 
 def answered(form: TesterForm) -> list[Panel]:
     """The panels of the answer. Raises `UnknownName`. Whatever a project's own permission classes write is rolled back."""
+    from .advice import advise
+    from .explain import explain
+
     method, asked = form.cleaned_data["method"], form.cleaned_data["path"]
     with transaction.atomic():
         found = explain(form.caller, method, asked, form.context)

@@ -14,12 +14,15 @@ from rest_framework.test import APIClient
 from django_apiaccess.access.explain import explain_key, explain_user
 from django_apiaccess.events.models import Event
 from django_apiaccess.exceptions import UnknownName
+from django_apiaccess.keys import accounts
 from django_apiaccess.keys import service as keys
 from django_apiaccess.keys.lookup import load
 from django_apiaccess.keys.models import APIKey
 from django_apiaccess.keys.usage import usage
 from django_apiaccess.roles import service as roles
+from django_apiaccess.tokens.models import TokenSession
 from tests.testapp.models import Document
+from tests.tokens.people import log_in
 
 pytestmark = pytest.mark.django_db
 
@@ -99,7 +102,7 @@ def random_request(chance, documents):
     return method, path
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", range(10))
 def test_the_verdict_on_a_key_is_that_of_the_live_request(seed, make_user, make_role, make_key, client_of, operator):
     chance = random.Random(seed)
     user, documents = random_principal(chance, make_user, make_role, operator)
@@ -136,7 +139,7 @@ def test_the_verdict_on_a_key_is_that_of_the_live_request(seed, make_user, make_
     assert asked
 
 
-@pytest.mark.parametrize("seed", range(30))
+@pytest.mark.parametrize("seed", range(8))
 def test_the_verdict_on_a_user_is_that_of_the_live_session(seed, make_user, make_role, operator):
     chance = random.Random(1000 + seed)
     user, documents = random_principal(chance, make_user, make_role, operator)
@@ -428,3 +431,41 @@ def test_a_missing_factor_is_a_step_up_not_a_grant(make_user):
         "advice"
     ]
     assert (advice["scopes"], advice["roles"], advice["acr"], advice["rights_added"]) == ([], [], "aal2-sms", 0)
+
+
+# -- who else can ask
+
+
+def test_a_token_session_is_asked_about_by_its_id(make_user):
+    make_user("ann", "docs:read")
+    log_in("ann", scope="docs:read")
+    session = TokenSession.objects.get()
+    assert explained("--session", session.sid, "GET", "/documents/")[0] == 0
+    assert explained("--session", session.sid, "POST", "/documents/")[1]["reason"] == "scope_missing"
+    TokenSession.objects.update(revoked_at=timezone.now())
+    code, found = explained("--session", session.sid, "GET", "/documents/")
+    assert (code, found["reason"], found["status"]) == (1, "revoked", 401)
+    assert "Did you mean" in explained_error("--session", session.sid[:-1], "GET", "/documents/")
+
+
+def explained_error(*args):
+    with pytest.raises(CommandError) as refused:
+        call_command("explain_access", *args, stdout=StringIO(), stderr=StringIO())
+    return str(refused.value)
+
+
+def test_nobody_and_a_service_account_are_asked_about(make_user, operator):
+    assert explained("--anonymous", "GET", "/open/")[0] == 0
+    assert explained("--anonymous", "GET", "/documents/")[1]["reason"] == "no_credential"
+    robot = accounts.create_service_account(name="robot", owner=make_user("ann"), purpose="test", by=operator)
+    roles.grant(user=robot.user, scope="docs:read", by=operator)
+    assert explained("--service-account", "robot", "GET", "/documents/")[0] == 0
+    assert explained("--service-account", "robot", "GET", "/anybody/")[1]["reason"] == "undeclared"
+
+
+def test_scopes_go_with_those_who_have_none_of_their_own(make_user, make_key, monkeypatch):
+    issued = make_key(make_user("ann", "docs:read"), "docs:read")
+    assert "goes with --user" in explained_error("--key", str(issued.key.pk), "--scope", "docs:read", "GET", "/open/")
+    assert "Did you mean" in explained_error("--user", "ann", "--scope", "docs:raed", "GET", "/open/")
+    monkeypatch.setattr("sys.stdin", StringIO(" \n"))
+    assert "Nothing is on stdin" in explained_error("--credential", "-", "GET", "/open/")

@@ -99,6 +99,7 @@ class CheckId(StrEnum):
     # -- being an authorization server
     NO_AUTHLIB = "apiaccess.E070"
     BAD_OAUTH_ISSUER = "apiaccess.E071"
+    OPEN_REGISTRATION = "apiaccess.W070"
     # -- sessions in the shared cache
     STATELESS_UNSHARED = "apiaccess.E075"
     STATELESS_REPLICAS = "apiaccess.W075"

@@ -47,6 +47,7 @@ DEPLOY_CHECKS: tuple[Check, ...] = (
     *tokens.DEPLOY_CHECKS,
     *sms.DEPLOY_CHECKS,
     *mfa.DEPLOY_CHECKS,
+    *oauth.DEPLOY_CHECKS,
 )
 """Asked by `check --deploy` only."""
 DATABASE_CHECKS: tuple[Check, ...] = (*mfa_rows.CHECKS, *approvals.DATABASE_CHECKS)

@@ -44,6 +44,12 @@ class ConsentAdmin(ReadOnly, AccessModelAdmin):
             *super().get_urls(),
         ]
 
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """On no page of its own; with its user, by whoever might take it back."""
+        match = request.resolver_match
+        own = match is not None and (match.url_name or "").startswith("django_apiaccess_oauth_consent_")
+        return not own and self.may_revoke(request)
+
     def may_revoke(self, request: HttpRequest) -> bool:
         return bool(request.user.has_perm("django_apiaccess_oauth.revoke_consent"))
 

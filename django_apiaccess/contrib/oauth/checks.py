@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from django.apps import apps
 from django.core.checks import CheckMessage
 
-from ...check_ids import Check, CheckId, error, sound
+from ...check_ids import Check, CheckId, error, sound, warning
 from ...conf import access_settings
 
 APP: Final = "django_apiaccess.contrib.oauth"
@@ -69,4 +69,15 @@ def check_issuer() -> Iterator[CheckMessage]:
         )
 
 
+def check_registration() -> Iterator[CheckMessage]:
+    if not apps.is_installed(APP) or not sound("OAUTH") or access_settings.OAUTH["REGISTRATION"] != "open":
+        return
+    yield warning(
+        CheckId.OPEN_REGISTRATION,
+        "OAUTH['REGISTRATION'] is \"open\": anybody registers clients under any name, and asks your users to let them in (ASVS 10.4.7).",
+        "Write API_ACCESS = {'OAUTH': {'REGISTRATION': 'token'}}: then a key or access token with the scope oauth:register is needed.",
+    )
+
+
 CHECKS: Final[tuple[Check, ...]] = (check_authlib, check_issuer)
+DEPLOY_CHECKS: Final[tuple[Check, ...]] = (check_registration,)

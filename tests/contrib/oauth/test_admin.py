@@ -73,3 +73,18 @@ def test_who_may_only_look_takes_no_consent_back(client: Any, staff: Any, consen
     staff("view_consent")
     assert client.post(page("consent", "revoke", consent.pk), ANSWER).status_code == 403
     assert Consent.objects.live().exists()
+
+
+def test_a_user_who_let_an_app_in_can_still_be_deleted_in_the_admin(
+    client: Any, make_user: Any, consent: Consent, ann: Any
+) -> None:
+    client.force_login(make_user("root", is_staff=True, is_superuser=True))
+    client.post(f"/admin/auth/user/{ann.pk}/delete/", {"post": "yes"})
+    assert not Consent.objects.exists()
+    assert client.post(page("consent", "delete", consent.pk), {"post": "yes"}).status_code in {403, 404, 302}
+
+
+def test_nobody_deletes_a_consent_on_its_own_page(client: Any, make_user: Any, consent: Consent) -> None:
+    client.force_login(make_user("root", is_staff=True, is_superuser=True))
+    assert client.post(page("consent", "delete", consent.pk), {"post": "yes"}).status_code == 403
+    assert Consent.objects.exists()

@@ -8,8 +8,11 @@ from io import StringIO
 from typing import Any
 
 import pytest
+from django.core.cache import caches
 from django.core.management import CommandError, call_command
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from django_apiaccess.contrib.oauth import clients
 from django_apiaccess.contrib.oauth.models import OAuthClient
@@ -223,3 +226,28 @@ class TestWhatFollows:
         answer = post(TOKEN, {"grant_type": "client_credentials"}, made)
         assert answer.status_code == 401
         assert not TokenSession.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+class TestWithSessionsInTheSharedCache:
+    """The same where workers take sessions from the cache (STATELESS_SECONDS)."""
+
+    @pytest.fixture(autouse=True)
+    def _stateless(self, settings: Any) -> Any:
+        settings.CACHES = {**settings.CACHES, "shared": {"BACKEND": "tests.testapp.caches.SharedInTests"}}
+        settings.API_ACCESS = {**settings.API_ACCESS, "SHARED_CACHE": "shared", "STATELESS_SECONDS": 300}
+        yield
+        caches["shared"].clear()
+
+    def test_a_narrowed_clients_tokens_are_narrow_and_a_deactivated_ones_refused_at_once(
+        self, ann: Any, confidential: Any
+    ) -> None:
+        access = tokens_for(ann, confidential, scope=BOTH)["access_token"]
+        assert [writes(access), writes(access)] == [200, 200]
+        with CaptureQueriesContext(connection) as seen:
+            assert opens(access) == 200
+        assert len(seen) == 0
+        update(confidential.client, "--remove-scope", "docs:write")
+        assert [opens(access), writes(access), writes(access)] == [200, 403, 403]
+        update(confidential.client, "--deactivate")
+        assert [opens(access), opens(access)] == [401, 401]

@@ -190,3 +190,20 @@ def test_the_consent_page_says_that_nobody_checked_a_client_that_registered_itse
     made = Registered(OAuthClient.objects.get(client_id=send(client_name="Your Bank").json()["client_id"]))
     page = browser(ann).get(url(made, Pkce())).content.decode()
     assert "registered itself. Nobody here has checked its name" in page
+
+
+def test_oa_25_open_registration_is_warned_of_before_a_deployment(oauth: Any) -> None:
+    from tests.checking import ids
+
+    for mode, warned in (("off", False), ("token", False), ("open", True)):
+        oauth(REGISTRATION=mode)
+        assert ("apiaccess.W070" in ids(deploy=True)) is warned
+        assert "apiaccess.W070" not in ids()
+
+
+@pytest.mark.parametrize("value", [True, False, "on", None])
+def test_the_setting_is_one_of_three_words(oauth: Any, value: Any) -> None:
+    from tests.checking import found
+
+    oauth(REGISTRATION=value)
+    assert "off, token, open" in found()["apiaccess.E003"].msg

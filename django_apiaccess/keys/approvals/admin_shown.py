@@ -80,6 +80,7 @@ def before_panel(request: KeyRequest) -> Panel:
         "networks": request.networks,
         "origins": request.origins,
         "rate": request.rate,
+        "on_leak": request.on_leak,
         "expires_at": request.expires_at.isoformat() if request.expires_at else None,
     }
     rows = [

@@ -59,6 +59,7 @@ class KeyRequest(models.Model):
     origins = models.TextField(_("origins"), blank=True)
     rate = models.CharField(_("rate"), max_length=30, blank=True)
     dpop_jkt = models.CharField(_("bound key"), max_length=43, blank=True)
+    on_leak = models.CharField(_("when it leaks"), max_length=10, blank=True)
     expires_at = models.DateTimeField(_("expires at"), null=True, blank=True)
     justification = models.CharField(_("justification"), max_length=1000)
     requested_at = models.DateTimeField(_("requested at"), default=timezone.now)

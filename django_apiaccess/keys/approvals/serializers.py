@@ -39,6 +39,7 @@ class KeyRequestSerializer(serializers.ModelSerializer[KeyRequest]):
             "origins",
             "rate",
             "dpop_jkt",
+            "on_leak",
             "expires_at",
             "justification",
             "requested_at",

@@ -100,6 +100,7 @@ def described(request: KeyRequest) -> dict[str, Any]:
         "networks": request.networks,
         "origins": request.origins,
         "rate": request.rate,
+        **({"on_leak": request.on_leak} if request.on_leak else {}),
         "expires_at": request.expires_at.isoformat() if request.expires_at else None,
         **({"key": request.key_id} if request.key_id is not None else {}),
     }

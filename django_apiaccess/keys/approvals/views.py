@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from ...authentication import AccessAuthentication
 from ...authn.client import where_of
 from ...core import scopes as core_scopes
-from ...core.requirement import AUTHENTICATED, HasPermission
+from ...core.requirement import FIRST_PARTY, HasPermission
 from ...events.source import Actor
 from ...exceptions import InvalidChange
 from ...permissions import HasAccess, access_of
@@ -46,11 +46,11 @@ class KeyRequestViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewse
     pagination_class = KeyPages
     serializer_class = KeyRequestSerializer
     access = {
-        "read": AUTHENTICATED,
-        "write": AUTHENTICATED,
-        "waiting": HasPermission(PERMISSION),
-        "approve": HasPermission(PERMISSION),
-        "refuse": HasPermission(PERMISSION),
+        "read": FIRST_PARTY,
+        "write": FIRST_PARTY,
+        "waiting": FIRST_PARTY & HasPermission(PERMISSION),
+        "approve": FIRST_PARTY & HasPermission(PERMISSION),
+        "refuse": FIRST_PARTY & HasPermission(PERMISSION),
     }
     queryset = KeyRequest.objects.none()
     lookup_value_regex = "[0-9]{1,18}"

@@ -39,6 +39,9 @@ def own_key(ann, operator):
     [
         ("GET", "/access/keys/", None),
         ("POST", "/access/keys/", '{"name": "mine now", "scopes": ["docs:read"]}'),
+        ("GET", "/access/keys/requests/", None),
+        ("POST", "/access/keys/requests/1/claim/", None),
+        ("POST", "/access/keys/requests/1/approve/", "{}"),
         ("GET", "/access/keys/{}/", None),
         ("PATCH", "/access/keys/{}/", '{"networks": []}'),
         ("DELETE", "/access/keys/{}/", None),

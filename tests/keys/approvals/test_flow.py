@@ -71,6 +71,15 @@ def test_a_guarded_key_is_a_request_until_another_person_approved_and_the_reques
     assert text[16:] not in str([event.details for event in written])
 
 
+def test_what_becomes_of_the_key_when_it_leaks_is_asked_for_and_kept(ann, bob, ask, session_of, settings):
+    settings.API_ACCESS = {**settings.API_ACCESS, "LEAKS": {"ON_LEAK": "notify"}}
+    asked = ask(ann, on_leak="retire")
+    assert (asked.status_code, asked.json()["on_leak"]) == (202, "retire")
+    assert step(session_of(bob), asked.json()["id"], "approve").status_code == 200
+    claimed = step(session_of(ann), asked.json()["id"], "claim")
+    assert (claimed.status_code, APIKey.objects.get().on_leak) == (201, "retire")
+
+
 def test_a_key_that_no_pattern_matches_is_made_at_once(ann, ask):
     assert ask(ann, scopes=["docs:read"]).status_code == 201
 

@@ -1,7 +1,7 @@
 """What a credential kind is, and which kinds there are.
 
 To add one: a folder with a class of this contract in `credential.py`, its dotted path in `KINDS`, its name in
-`conf.CREDENTIAL_KINDS`. `tests/conformance` holds what every kind must keep.
+`CREDENTIAL_KINDS` of `conf.table`. `tests/conformance` holds what every kind must keep.
 """
 
 from __future__ import annotations

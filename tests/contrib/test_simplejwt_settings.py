@@ -10,6 +10,7 @@ from django.conf import settings
 from django.test import override_settings
 
 from django_apiaccess import conf
+from django_apiaccess.conf import entries
 from django_apiaccess.contrib.simplejwt import mapping
 from django_apiaccess.contrib.simplejwt.mapping import read_simple_jwt
 from django_apiaccess.contrib.simplejwt.options import read
@@ -46,7 +47,7 @@ def test_the_settings_of_ours_that_it_names_exist():
     for text in mapping.CARRIED.values():
         for name in text.replace("LEGACY_JWT['", "").replace("']", "").replace(";", " ").split():
             if name.isupper() and "_" in name and name != "LEGACY_JWT":
-                assert name in conf.SETTINGS or name in conf.LEGACY_JWT_DEFAULTS, text
+                assert name in conf.SETTINGS or name in entries.LEGACY_JWT_ENTRIES, text
 
 
 @pytest.mark.parametrize(
@@ -122,7 +123,8 @@ def test_what_is_to_be_pasted_is_accepted_once_the_key_is_filled_in():
     legacy = pasted["LEGACY_JWT"]
     assert legacy["ACCEPT_UNTIL"] == "2027-05-02"
     assert (pasted["SESSION_MAX_LIFETIME"], legacy["PASSWORD_CLAIM"]) == ("120d", "hash_password")
-    fields = read({**conf.LEGACY_JWT_DEFAULTS, **legacy, "SIGNING_KEY": "x" * 32})
+    defaults = {entry.name: entry.default for entry in entries.LEGACY_JWT_ENTRIES.values()}
+    fields = read({**defaults, **legacy, "SIGNING_KEY": "x" * 32})
     assert fields["lifetimes"] == {"access": timedelta(minutes=15), "refresh": timedelta(days=120)}
     assert (fields["user_id_field"], fields["audiences"]) == ("username", ("https://api.example",))
 

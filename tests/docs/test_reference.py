@@ -15,6 +15,7 @@ from django.core.management.base import BaseCommand
 from django_apiaccess import conf, exceptions
 from django_apiaccess.audit.rules import all_rules
 from django_apiaccess.authn import responses
+from django_apiaccess.conf import entries, forms
 from django_apiaccess.core.decision import denied
 from django_apiaccess.core.reasons import Reason
 from django_apiaccess.core.requirement import HasMFA
@@ -48,25 +49,25 @@ def test_the_settings_page_describes_every_setting_with_its_default() -> None:
 
 def test_the_settings_page_names_every_entry_of_events() -> None:
     described = first_cells("settings.md", width=4)["EVENTS"][3]
-    assert all(f'"{name}"' in described for name in conf.EVENTS_DEFAULTS)
+    assert all(f'"{name}"' in described for name in entries.EVENTS_ENTRIES)
 
 
 @pytest.mark.parametrize(
-    ("setting", "entries"),
+    ("setting", "known"),
     [
-        ("MFA", conf.MFA_ENTRIES),
-        ("LEAKS", conf.LEAKS_ENTRIES),
-        ("REMINDERS", conf.REMINDERS_ENTRIES),
-        ("APPROVALS", conf.APPROVALS_ENTRIES),
+        ("MFA", entries.MFA_ENTRIES),
+        ("LEAKS", entries.LEAKS_ENTRIES),
+        ("REMINDERS", entries.REMINDERS_ENTRIES),
+        ("APPROVALS", entries.APPROVALS_ENTRIES),
     ],
 )
 def test_the_settings_page_describes_every_entry_with_its_default(
-    setting: str, entries: Mapping[str, conf.Setting]
+    setting: str, known: Mapping[str, forms.Setting]
 ) -> None:
     table = (REFERENCE / "settings.md").read_text().partition(f"| entry of `{setting}` |")[2].partition("\n\n")[0]
     described = {cells[0].strip('"'): cells[1] for cells in map(code, table.splitlines()) if len(cells) > 1}
-    assert described.keys() == entries.keys()
-    for name, entry in entries.items():
+    assert described.keys() == known.keys()
+    for name, entry in known.items():
         assert ast.literal_eval(described[name]) == entry.default, name
 
 

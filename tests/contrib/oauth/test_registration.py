@@ -206,4 +206,4 @@ def test_the_setting_is_one_of_three_words(oauth: Any, value: Any) -> None:
     from tests.checking import found
 
     oauth(REGISTRATION=value)
-    assert "off, token, open" in found()["apiaccess.E003"].msg
+    assert "'off', 'token', 'open'" in found()["apiaccess.E003"].msg

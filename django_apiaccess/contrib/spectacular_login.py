@@ -1,6 +1,6 @@
 """OpenAPI of logging in, step-up and second factors: what each endpoint takes, what it answers, and how it is called there.
 
-Imported by `contrib.spectacular`, which registers these extensions with it.
+Imported by `contrib.spectacular`, which registers these extensions with it. Long because it is a list: one extension an endpoint.
 """
 
 from __future__ import annotations

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from django.core.exceptions import ValidationError
 from django.db import models, router
 
 from ..conf import access_settings
 from ..core import digests, secrets
+from ..core.scopes import dump
 from ..exceptions import InvalidChange
 from .models import APIKey, APIKeySecret
 
@@ -46,3 +47,18 @@ def clean(row: models.Model, exclude: frozenset[str] = frozenset()) -> None:
     except ValidationError as error:
         name, messages = next(iter(error.message_dict.items()))
         raise InvalidChange(" ".join(messages), field=name) from None
+
+
+def described(key: APIKey) -> dict[str, Any]:
+    """The key as plain data for its event. No secret, no digest."""
+    return {
+        "name": key.name,
+        "principal": str(key.principal.get_username()),
+        "scopes": dump(key.scopes),
+        "networks": key.networks,
+        "origins": key.origins,
+        "rate": key.rate,
+        "expires_at": key.expires_at.isoformat() if key.expires_at else None,
+        **({"dpop_jkt": key.dpop_jkt} if key.dpop_jkt else {}),
+        **({"on_leak": key.on_leak} if key.on_leak else {}),
+    }

@@ -14,7 +14,6 @@ from django.utils import timezone
 from ..conf import access_settings
 from ..core import scopes as core_scopes
 from ..core.durations import humanise
-from ..core.scopes import dump
 from ..events.record import changed, changed_many
 from ..events.source import Actor
 from ..events.tags import Action
@@ -27,7 +26,7 @@ from . import bounds, leak_policy
 from .accounts import change_service_account, create_service_account, service_account
 from .approvals import policy as approval_policy
 from .binding import checked_thumbprint
-from .issued import CHANGEABLE, Issued, add_secret, clean, read_anew
+from .issued import CHANGEABLE, Issued, add_secret, clean, described, read_anew
 from .models import APIKey
 from .querysets import APIKeyQuerySet
 from .rotation import rotate, rotate_many
@@ -89,9 +88,8 @@ def issue(
     `approved`: the `KeyRequest` or the person whose approval covers it, as `approvals` checked; None: raises `ApprovalRequired` where the
     policy wants one. Raises `UnknownName`, `NotHeld` (a scope that the principal or the actor does not hold now), `InvalidChange`.
     """
-    bump(
-        Generation.CREDENTIALS, sessions=False
-    )  # also the lock: a key that asks is revoked before, or with the new one after
+    # also the lock: a key that asks is revoked before, or with the new one after
+    bump(Generation.CREDENTIALS, sessions=False)
     via = bounds.issuing_key(by)
     key = APIKey(
         name=name.strip(),
@@ -200,21 +198,6 @@ def _approval(approved: Any) -> dict[str, Any]:
     person = getattr(approved, "decided_by", approved)
     told: dict[str, Any] = {"approved_by": str(person.get_username())}
     return told if person is approved else {**told, "request": approved.pk}
-
-
-def described(key: APIKey) -> dict[str, Any]:
-    """The key as plain data for its event. No secret, no digest."""
-    return {
-        "name": key.name,
-        "principal": str(key.principal.get_username()),
-        "scopes": dump(key.scopes),
-        "networks": key.networks,
-        "origins": key.origins,
-        "rate": key.rate,
-        "expires_at": key.expires_at.isoformat() if key.expires_at else None,
-        **({"dpop_jkt": key.dpop_jkt} if key.dpop_jkt else {}),
-        **({"on_leak": key.on_leak} if key.on_leak else {}),
-    }
 
 
 # -- revoke

@@ -39,9 +39,9 @@ def main() -> None:
     django.setup()
     connection_created.connect(watch, weak=False)
     if os.environ["DIE_AT"] == "answer":
-        from django_apiaccess.tokens import service
+        from django_apiaccess.tokens import answer
 
-        service.access_token = lambda *_arguments, **_named: die()  # type: ignore[assignment, func-returns-value]
+        answer.access_token = lambda *_arguments, **_named: die()  # type: ignore[assignment, func-returns-value]
     serve.main()
 
 

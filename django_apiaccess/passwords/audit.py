@@ -63,7 +63,7 @@ DEFAULT_NAMES: Final = frozenset(
     title="Passwords stored under weak hashes",
     why="Whoever reads the table guesses these passwords in hours, and people use them elsewhere. Django renews a hash only at a log-in.",
     fix="Set an unusable password and let them choose a new one: manage.py changepassword U",
-    references=("ASVS 11.4.2", "OWASP Password Storage", "CWE-916", "CWE-328"),
+    references=("ASVS 11.4.2", "NIST SP 800-63B-4 section 3.1.1.2", "CWE-916", "CWE-328"),
 )
 def weak_hash(audit: Audit) -> Iterator[Finding]:
     model: Any = get_user_model()
@@ -103,7 +103,7 @@ def default_name(audit: Audit) -> Iterator[Finding]:
         subject = Subject("user", str(user.pk), str(user.get_username()), page_of(model, user.pk))
         code = (
             "from django.contrib.auth import get_user_model; "
-            f"get_user_model().objects.filter(pk={user.pk!r}).update({model.USERNAME_FIELD}='...')"
+            f"get_user_model().objects.filter(pk={user.pk!r}).update({model.USERNAME_FIELD}='NEW-NAME')"
         )
         fix = shell(code)
         guessable = user.has_usable_password() and any(
@@ -138,7 +138,10 @@ def no_email(audit: Audit) -> Iterator[Finding]:
 
     def finding(user: Any) -> Finding:
         subject = Subject("user", str(user.pk), str(user.get_username()), page_of(model, user.pk))
-        code = f"from django.contrib.auth import get_user_model; get_user_model().objects.filter(pk={user.pk!r}).update({column}='...')"
+        code = (
+            "from django.contrib.auth import get_user_model; "
+            f"get_user_model().objects.filter(pk={user.pk!r}).update({column}='NAME@example.com')"
+        )
         return audit.found(subject, "has no e-mail address", fix=shell(code))
 
     empty = Q(**{column: ""}) | Q(**{f"{column}__isnull": True})

@@ -61,7 +61,8 @@ DEFAULT_NAMES: Final = frozenset(
     "people.weak-hash",
     Severity.HIGH,
     title="Passwords stored under weak hashes",
-    why="Whoever reads the table guesses these passwords in hours, and people use them elsewhere. Django renews a hash only at a log-in.",
+    why="Whoever reads the table tries out guesses fast, and people use the same passwords elsewhere. "
+    "Django renews a hash only at a log-in.",
     fix="Set an unusable password and let them choose a new one: manage.py changepassword U",
     references=("ASVS 11.4.2", "NIST SP 800-63B-4 section 3.1.1.2", "CWE-916", "CWE-328"),
 )

@@ -280,6 +280,15 @@ def test_more_than_anybody_reads_are_told_as_one_and_the_newest_one_by_one(world
     assert (rest.evidence, rest.subject.label) == ({"count": 2}, "2 more")
 
 
+def test_keys_beyond_their_principal_are_told_up_to_the_same_number(world, monkeypatch):
+    monkeypatch.setattr(many, "MOST", 3)
+    for number in range(5):
+        changed(key_of(world.ann, "docs:read", name=str(number)), scopes=["reports:read"])
+    found = audited("keys.beyond-principal")
+    assert len(found) == 4
+    assert [finding.evidence for finding in found if finding.subject.id == "*"] == [{"count": 2}]
+
+
 def test_a_wide_fingerprint_stays_the_same_from_run_to_run(world):
     never_expires(world, None)
     first, second = audited("keys.never-expires"), audited("keys.never-expires")

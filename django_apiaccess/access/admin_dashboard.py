@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import timedelta
 from itertools import groupby
@@ -154,9 +155,12 @@ def worst_panel(last: AuditRun) -> Panel:
     return Panel(_("Open findings"), format_html("{}<p>{}</p>", html, more) if rows else html)
 
 
-def _first(found: list[dict[str, Any]]) -> str:
+def _first(found: list[dict[str, Any]]) -> SafeString:
     subject = found[0]["subject"]
-    return str(subject["label"] or subject["id"])
+    parts = re.split(
+        r"(?=\[)", str(subject["label"] or subject["id"])
+    )  # API_ACCESS["MFA"] may break before its bracket
+    return format_html_join(SafeString("<wbr>"), "{}", ((part,) for part in parts))
 
 
 def course_panel() -> Panel:

@@ -12,7 +12,7 @@ from django.contrib.auth import get_user_model
 from django.db.models import Case, CharField, Q, Value, When
 
 from ..audit.finding import Finding, Severity, Subject
-from ..audit.many import MOST, each, page_of, shell, some, word
+from ..audit.many import MOST, each, number, page_of, shell, some, word
 from ..audit.rules import rule
 from ..audit.run import Audit
 from ..conf import access_settings
@@ -81,7 +81,7 @@ def weak_hash(audit: Audit) -> Iterator[Finding]:
         severity = Severity.HIGH if kind in BROKEN else Severity.MEDIUM
         fix = f"manage.py changepassword {word(names[0])}" + ("  # and the others" if counts[kind] > 1 else "")
         subject = Subject("password_hash", kind.partition(" ")[0], kind)
-        message = f"{counts[kind]} active people: {some(names)}"
+        message = f"{number(counts[kind], 'active person', 'active people')}: {some(names)}"
         yield audit.found(subject, message, severity=severity, fix=fix, count=counts[kind], names=names)
 
 

@@ -289,6 +289,15 @@ def test_keys_beyond_their_principal_are_told_up_to_the_same_number(world, monke
     assert [finding.evidence for finding in found if finding.subject.id == "*"] == [{"count": 2}]
 
 
+def test_keys_with_unused_scopes_are_told_up_to_the_same_number(world, monkeypatch):
+    monkeypatch.setattr(many, "MOST", 3)
+    for number in range(5):
+        used(aged(key_of(world.ann, "docs:read", "docs:write", name=str(number)), 100), "docs:read")
+    found = audited("keys.over-privileged")
+    assert len(found) == 4
+    assert [finding.evidence for finding in found if finding.subject.id == "*"] == [{"count": 2}]
+
+
 def test_a_wide_fingerprint_stays_the_same_from_run_to_run(world):
     never_expires(world, None)
     first, second = audited("keys.never-expires"), audited("keys.never-expires")

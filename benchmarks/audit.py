@@ -63,6 +63,7 @@ def run(rounds: int) -> None:
         clear_url_caches()
         started = time.perf_counter()
         seed(connection, KEYS)
+        _wear()
         print(f"{KEYS:,} keys, users and grants seeded in {time.perf_counter() - started:.0f} s")
         before = _memory()
         for _round in range(max(1, min(rounds, 3))):
@@ -80,6 +81,28 @@ def run(rounds: int) -> None:
         print(
             f"memory: {_memory():.0f} MB at most, {before:.0f} MB before; {connection.display_name}; load {os.getloadavg()[0]:.1f}"
         )
+
+
+def _wear() -> None:
+    """What years leave behind: scopes that no key uses, people who went, old hashes, keys without an end."""
+    from datetime import timedelta
+
+    from django.contrib.auth.models import User
+    from django.db.models import F
+    from django.utils import timezone
+
+    from django_apiaccess.keys.models import APIKey, ScopeUse
+
+    now = timezone.now()
+    keys = APIKey.objects.annotate(kind=F("pk") % 3)
+    keys.filter(kind=0).update(last_used_at=now, scopes="shop:read shop:write")
+    used = APIKey.objects.filter(last_used_at=now).values_list("pk", flat=True)
+    days = {"first_on": now.date() - timedelta(days=80), "last_on": now.date()}
+    ScopeUse.objects.bulk_create((ScopeUse(key_id=pk, scope="shop:read", **days) for pk in used), batch_size=5000)
+    keys.filter(kind=1).update(expires_at=None)
+    people = User.objects.annotate(kind=F("pk") % 5)
+    people.filter(kind=0).update(is_active=False)
+    people.filter(kind=1).update(password="pbkdf2_sha256$36000$x$x", is_staff=True)
 
 
 def _memory() -> float:

@@ -62,7 +62,7 @@ def seed(connection: Any, count: int) -> None:
     copy(connection, Group, ("id", "name"), ((number, f"group{number}") for number in range(1, groups + 1)))
     through = User.groups.through
     copy(connection, through, ("user_id", "group_id"), ((number, number % groups + 1) for number in numbers))
-    keys = ((n, f"key {n}", n, "shop:read", "", "", "", "", CREATED, FAR, "", 0) for n in numbers)
+    keys = ((n, f"key {n}", n, "shop:read", "", "", "", "", CREATED, CREATED, FAR, "", 0) for n in numbers)
     columns = (
         "id",
         "name",
@@ -73,6 +73,7 @@ def seed(connection: Any, count: int) -> None:
         "rate",
         "dpop_jkt",
         "created_at",
+        "scopes_since",
         "expires_at",
     )
     copy(connection, APIKey, (*columns, "revoked_reason", "use_count"), keys)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import timedelta
 from itertools import groupby
@@ -22,6 +23,7 @@ from ..adminkit.html import badge, exact, link, moment, table
 from ..audit.finding import Severity
 from ..audit.keep import keep
 from ..audit.models import AuditRun
+from ..audit.rules import all_rules
 from ..audit.run import run
 from ..authn.admin import actor_of
 from ..events.models import Event
@@ -90,7 +92,9 @@ class AuditRunAdmin(ReadOnly, AccessModelAdmin):
         return HttpResponseRedirect(admin_url(AuditRun, "changelist"))
 
     def panels(self, request: HttpRequest, obj: Any) -> list[Panel]:
-        found = [finding_panel(title, list(group)) for title, group in groupby(obj.findings, key=_heading)]
+        whys = {rule.id: rule.why for rule in all_rules()}
+        groups = groupby(obj.findings, key=_heading)
+        found = [finding_panel(heading, list(group), whys.get(heading[1], "")) for heading, group in groups]
         if obj.left_out:
             note = _("%d more findings were not kept: manage.py audit_access prints them all.") % obj.left_out
             found.append(Panel(_("Not kept"), format_html("<p>{}</p>", note)))
@@ -124,16 +128,16 @@ def _heading(finding: dict[str, Any]) -> tuple[str, str, str]:
     return (finding["severity"], finding["rule"], finding["title"])
 
 
-def finding_panel(heading: tuple[str, str, str], findings: list[dict[str, Any]]) -> Panel:
-    """All that one rule found: on what, what is wrong, the line that mends it."""
+def finding_panel(heading: tuple[str, str, str], findings: list[dict[str, Any]], why: str) -> Panel:
+    """All that one rule found: why that matters, on what, what is wrong, the lines that mend it."""
     severity, rule, title = heading
     rows = [[each["subject"]["label"] or each["subject"]["id"], each["message"], _fix(each)] for each in findings]
     html = table([_("On"), _("What"), _("Fix")], rows, empty="", caption=title)
-    return Panel(f"{severity}: {title}", html, note=rule)
+    return Panel(f"{severity}: {title}", html, note=f"{why} ({rule})" if why else rule)
 
 
 def _fix(finding: dict[str, Any]) -> SafeString:
-    return format_html('<code class="aa-code">{}</code>', finding["fix"])
+    return format_html('<code class="aa-code aa-lines">{}</code>', finding["fix"])
 
 
 def worst_panel(last: AuditRun) -> Panel:
@@ -151,9 +155,12 @@ def worst_panel(last: AuditRun) -> Panel:
     return Panel(_("Open findings"), format_html("{}<p>{}</p>", html, more) if rows else html)
 
 
-def _first(found: list[dict[str, Any]]) -> str:
+def _first(found: list[dict[str, Any]]) -> SafeString:
     subject = found[0]["subject"]
-    return str(subject["label"] or subject["id"])
+    parts = re.split(
+        r"(?=\[)", str(subject["label"] or subject["id"])
+    )  # API_ACCESS["MFA"] may break before its bracket
+    return format_html_join(SafeString("<wbr>"), "{}", ((part,) for part in parts))
 
 
 def course_panel() -> Panel:
@@ -218,7 +225,7 @@ def failures_panel(now: Any) -> Panel:
     series = [Series(network or _("others"), counts) for network, counts in found.networks]
     title = _("Refused and failed attempts by network")
     html = columns(labels, series, caption=title, empty=_("None in the last %d days.") % dashboard.DAYS)
-    events = f"{admin_url(Event, 'changelist')}?outcome__exact=failed"
+    events = f"{admin_url(Event, 'changelist')}?outcome__in={Event.Outcome.DENIED},{Event.Outcome.FAILED}"
     return Panel(title, format_html("{}<p>{}</p>", html, link(events, _("Look at them in the events"))))
 
 

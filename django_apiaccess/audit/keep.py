@@ -14,7 +14,7 @@ MOST: Final = 1000
 
 def keep(report: Report, *, by: str = "") -> AuditRun:
     """Store the outcome of a whole run. `by`: who or what ran it, for people. Findings of a baseline count: they are still open."""
-    findings = sorted((*report.findings, *report.known), key=lambda finding: -finding.severity)
+    findings = sorted((*report.findings, *report.known), key=lambda finding: (-finding.severity, finding.rule))
     counts = dict.fromkeys(report.counts(), 0)
     for finding in findings:
         counts[finding.severity.word] += 1

@@ -59,6 +59,11 @@ def shell(code: str) -> str:
     return f"manage.py shell -c {quoted}"
 
 
+def number(count: int, one: str, several: str) -> str:
+    """`1 token`, `2 tokens`."""
+    return f"{count:,} {one if count == 1 else several}"
+
+
 def some(names: Iterable[Any], most: int = 5) -> str:
     """`a, b, c and 7 more`."""
     listed = [str(name) for name in names]

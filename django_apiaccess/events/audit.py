@@ -64,7 +64,8 @@ def _keeps_checkpoints(sink: Sink) -> bool:
     Severity.INFO,
     title="Checkpoints are signed with a key that every worker can derive",
     why="Who breaks into a worker has the pepper, and can sign. A key in a file that only the sealer reads is out of reach.",
-    fix='openssl genpkey -algorithm ed25519 -out seal.pem; API_ACCESS = {..., "EVENTS": {"SEAL_KEY": "/etc/apiaccess/seal.pem"}}',
+    fix="openssl genpkey -algorithm ed25519 -out /etc/apiaccess/seal.pem\n"
+    'API_ACCESS = {..., "EVENTS": {"SEAL_KEY": "/etc/apiaccess/seal.pem"}}',
     references=("ASVS 16.4.2", "ASVS 13.3.1"),
 )
 def seal_key_derived(audit: Audit) -> Iterator[Finding]:

@@ -14,7 +14,7 @@ from ..roles.models import Grant
 from ..roles.policy import Held, Right, active_rights, current_policy
 from .models import APIKey
 
-BATCH: Final = 500
+BATCH: Final = 2000
 Row = tuple[int, frozenset[str]]
 
 
@@ -63,7 +63,8 @@ def _held(principals: list[Any]) -> dict[Any, tuple[Held, bool]]:
         for principal, role, scope, kind, starts, ends in found.order_by().values_list(owner, *columns):
             if principal in rights:
                 rights[principal] |= active_rights([(role, scope, kind is not None, starts, ends)], now)
-    users = model._default_manager.in_bulk(principals)
+    asked = {"is_active", "is_superuser"} & {field.name for field in model._meta.concrete_fields}
+    users = model._default_manager.only("pk", *asked).in_bulk(principals)
     return {
         pk: (
             policy.held(

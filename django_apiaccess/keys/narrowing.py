@@ -10,6 +10,7 @@ import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 from django.db import transaction
@@ -54,7 +55,13 @@ class Outlook:
 
 def narrowed(scopes: Iterable[str], used: Iterable[str]) -> frozenset[str]:
     """`scopes` without what is not in `used`. Wildcards stay where everything they give was used, and are written out elsewhere."""
-    registry, wanted = core_scopes.registry, frozenset(used)
+    return _narrowed(frozenset(scopes), frozenset(used), core_scopes.registry.version)
+
+
+@lru_cache(maxsize=1024)
+def _narrowed(scopes: frozenset[str], wanted: frozenset[str], _version: int) -> frozenset[str]:
+    """Thousands of keys have the same scopes and used the same of them."""
+    registry = core_scopes.registry
     kept: set[str] = set()
     known = {name for name in scopes if registry.knows(name)}
     reached = registry.expand(registry.expand(known) & wanted)

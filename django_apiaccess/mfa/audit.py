@@ -27,7 +27,7 @@ def person(user: Any) -> Subject:
     Severity.HIGH,
     title="Staff and superusers without a second factor",
     why="A password is all that stands before the admin, and passwords are phished, guessed and reused.",
-    fix="API_ACCESS = {'MFA': {'REQUIRED_FOR': ['staff'], 'GRACE': '0s'}}",
+    fix='API_ACCESS = {..., "MFA": {"REQUIRED_FOR": ["staff"], "GRACE": "0s"}}',
     references=("ASVS 6.3.4", "NIST SP 800-53 IA-2(1)", "CWE-308"),
 )
 def staff_without_mfa(audit: Audit) -> Iterator[Finding]:
@@ -50,7 +50,7 @@ def staff_without_mfa(audit: Audit) -> Iterator[Finding]:
     title="Staff and superusers whose only second factor is SMS",
     why="Whoever talks a phone company into a new SIM card has it.",
     fix="manage.py list_mfa --staff  # and ask them for an app or a passkey",
-    references=("ASVS 6.6.1", "NIST SP 800-63B-4 3.1.3.3", "CWE-308"),
+    references=("ASVS 6.6.1", "NIST SP 800-63B-4 section 3.1.3.3", "CWE-308"),
 )
 def sms_only(audit: Audit) -> Iterator[Finding]:
     others = [overview.with_type(kind) for kind in overview.TYPES if kind != "sms"]

@@ -12,7 +12,7 @@ from django.contrib.auth import get_user_model
 from django.db.models import Case, CharField, Q, Value, When
 
 from ..audit.finding import Finding, Severity, Subject
-from ..audit.many import MOST, each, page_of, shell, some, word
+from ..audit.many import MOST, each, number, page_of, shell, some, word
 from ..audit.rules import rule
 from ..audit.run import Audit
 from ..conf import access_settings
@@ -61,9 +61,10 @@ DEFAULT_NAMES: Final = frozenset(
     "people.weak-hash",
     Severity.HIGH,
     title="Passwords stored under weak hashes",
-    why="Whoever reads the table guesses these passwords in hours, and people use them elsewhere. Django renews a hash only at a log-in.",
+    why="Whoever reads the table tries out guesses fast, and people use the same passwords elsewhere. "
+    "Django renews a hash only at a log-in.",
     fix="Set an unusable password and let them choose a new one: manage.py changepassword U",
-    references=("ASVS 11.4.2", "OWASP Password Storage", "CWE-916", "CWE-328"),
+    references=("ASVS 11.4.2", "NIST SP 800-63B-4 section 3.1.1.2", "CWE-916", "CWE-328"),
 )
 def weak_hash(audit: Audit) -> Iterator[Finding]:
     model: Any = get_user_model()
@@ -80,7 +81,7 @@ def weak_hash(audit: Audit) -> Iterator[Finding]:
         severity = Severity.HIGH if kind in BROKEN else Severity.MEDIUM
         fix = f"manage.py changepassword {word(names[0])}" + ("  # and the others" if counts[kind] > 1 else "")
         subject = Subject("password_hash", kind.partition(" ")[0], kind)
-        message = f"{counts[kind]} active people: {some(names)}"
+        message = f"{number(counts[kind], 'active person', 'active people')}: {some(names)}"
         yield audit.found(subject, message, severity=severity, fix=fix, count=counts[kind], names=names)
 
 
@@ -103,7 +104,7 @@ def default_name(audit: Audit) -> Iterator[Finding]:
         subject = Subject("user", str(user.pk), str(user.get_username()), page_of(model, user.pk))
         code = (
             "from django.contrib.auth import get_user_model; "
-            f"get_user_model().objects.filter(pk={user.pk!r}).update({model.USERNAME_FIELD}='...')"
+            f"get_user_model().objects.filter(pk={user.pk!r}).update({model.USERNAME_FIELD}='NEW-NAME')"
         )
         fix = shell(code)
         guessable = user.has_usable_password() and any(
@@ -138,7 +139,10 @@ def no_email(audit: Audit) -> Iterator[Finding]:
 
     def finding(user: Any) -> Finding:
         subject = Subject("user", str(user.pk), str(user.get_username()), page_of(model, user.pk))
-        code = f"from django.contrib.auth import get_user_model; get_user_model().objects.filter(pk={user.pk!r}).update({column}='...')"
+        code = (
+            "from django.contrib.auth import get_user_model; "
+            f"get_user_model().objects.filter(pk={user.pk!r}).update({column}='NAME@example.com')"
+        )
         return audit.found(subject, "has no e-mail address", fix=shell(code))
 
     empty = Q(**{column: ""}) | Q(**{f"{column}__isnull": True})

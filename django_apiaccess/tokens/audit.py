@@ -40,7 +40,7 @@ def issuer_subject(issuer: str) -> Subject:
     Severity.MEDIUM,
     title="Access tokens that live long",
     why="A stolen access token is good until it ends, wherever it is verified by its signature alone. Clients refresh by themselves.",
-    fix="API_ACCESS = {'ACCESS_TOKEN_LIFETIME': '10m'}",
+    fix='API_ACCESS = {..., "ACCESS_TOKEN_LIFETIME": "10m"}',
     references=("ASVS 9.2.1", "RFC 9700 section 2.2.1", "CWE-613"),
 )
 def long_access_tokens(audit: Audit) -> Iterator[Finding]:
@@ -54,7 +54,7 @@ def long_access_tokens(audit: Audit) -> Iterator[Finding]:
     Severity.MEDIUM,
     title="Token sessions without an end that matters",
     why="Whoever stole a refresh token, or found an old phone, stays logged in for as long as the session may live.",
-    fix="API_ACCESS = {'SESSION_MAX_LIFETIME': '90d', 'REFRESH_TOKEN_LIFETIME': '14d'}",
+    fix='API_ACCESS = {..., "SESSION_MAX_LIFETIME": "90d", "REFRESH_TOKEN_LIFETIME": "14d"}',
     references=("ASVS 7.3.1", "ASVS 7.3.2", "CWE-613"),
 )
 def endless_sessions(audit: Audit) -> Iterator[Finding]:
@@ -103,7 +103,7 @@ def _texts(value: Any) -> list[str]:
     Severity.HIGH,
     title="Issuers over plain HTTP",
     why="Whoever is on the way puts in keys of their own, and is then anybody.",
-    fix="API_ACCESS = {'TRUSTED_ISSUERS': [{'issuer': 'https://id.example/', 'audience': 'https://api.example'}]}",
+    fix='API_ACCESS = {..., "TRUSTED_ISSUERS": [{"issuer": "https://id.example/", "audience": "https://api.example"}]}',
     references=("ASVS 12.2.1", "RFC 8414 section 2", "CWE-319"),
 )
 def issuer_over_http(audit: Audit) -> Iterator[Finding]:
@@ -116,7 +116,10 @@ def issuer_over_http(audit: Audit) -> Iterator[Finding]:
     if own.scheme == "http" and own.hostname not in LOOPBACK:
         message = f"is {access_settings.ISSUER}: other servers fetch our keys over plain HTTP"
         yield audit.found(
-            setting("ISSUER"), message, severity=Severity.MEDIUM, fix="API_ACCESS = {'ISSUER': 'https://id.example'}"
+            setting("ISSUER"),
+            message,
+            severity=Severity.MEDIUM,
+            fix='API_ACCESS = {..., "ISSUER": "https://id.example"}',
         )
 
 
@@ -125,7 +128,7 @@ def issuer_over_http(audit: Audit) -> Iterator[Finding]:
     Severity.HIGH,
     title="Trusted issuers whose tokens are not pinned to this API",
     why="A token that the issuer gave for another API would open this one: whoever runs that API could use it here.",
-    fix="API_ACCESS = {'TRUSTED_ISSUERS': [{'issuer': 'https://id.example/', 'audience': 'https://api.example'}]}",
+    fix='API_ACCESS = {..., "TRUSTED_ISSUERS": [{"issuer": "https://id.example/", "audience": "https://api.example"}]}',
     references=("ASVS 9.2.3", "RFC 9068 section 4", "RFC 8725 section 3.9"),
 )
 def issuer_without_audience(audit: Audit) -> Iterator[Finding]:
@@ -142,7 +145,7 @@ def issuer_without_audience(audit: Audit) -> Iterator[Finding]:
     Severity.HIGH,
     title="Tokens under shared secrets, or under no signature",
     why="With HS256 everybody who can verify a token can make one. With none everybody can.",
-    fix="API_ACCESS = {'SIGNING_ALGORITHM': 'EdDSA'}",
+    fix='API_ACCESS = {..., "SIGNING_ALGORITHM": "EdDSA"}',
     references=("ASVS 9.1.2", "RFC 8725 section 3.2", "CWE-327", "CWE-347"),
 )
 def weak_algorithm(audit: Audit) -> Iterator[Finding]:

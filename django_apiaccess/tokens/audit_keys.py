@@ -52,7 +52,7 @@ def rsa_bits(jwk: dict[str, Any]) -> int:
 def weak_signing_key(audit: Audit) -> Iterator[Finding]:
     for key in verifying(audit.now):
         jwk = key.public_jwk if isinstance(key.public_jwk, dict) else {}
-        fix = "API_ACCESS = {'SIGNING_ALGORITHM': 'EdDSA'}  # then: manage.py rotate_signing_keys --now"
+        fix = 'API_ACCESS = {..., "SIGNING_ALGORITHM": "EdDSA"}  # then: manage.py rotate_signing_keys --now'
         if jwk.get("kty") == "oct" or str(key.algorithm).upper().startswith("HS"):
             yield audit.found(signing_key(key), "is a shared secret", severity=Severity.CRITICAL, fix=fix)
         elif jwk.get("kty") == "RSA" and 0 < (bits := rsa_bits(jwk)) < GOOD_RSA:
@@ -66,7 +66,7 @@ def weak_signing_key(audit: Audit) -> Iterator[Finding]:
     title="A signing key that signs for more than a year",
     why="Every backup of that time holds it. A rotation that nobody practised fails on the day when it is needed.",
     fix="manage.py rotate_signing_keys",
-    references=("ASVS 11.1.1", "NIST SP 800-57 part 1 5.3.6", "CWE-324"),
+    references=("ASVS 11.1.1", "NIST SP 800-57 part 1 section 5.3.6", "CWE-324"),
 )
 def old_signing_key(audit: Audit) -> Iterator[Finding]:
     for key in verifying(audit.now).filter(signs_from__lt=audit.now - OLD):
@@ -81,7 +81,7 @@ def old_signing_key(audit: Audit) -> Iterator[Finding]:
     title="Private halves of signing keys that are retired",
     why="They sign nothing any more, and are worth stealing for as long as somebody trusts an old key set.",
     fix="manage.py prune_access",
-    references=("ASVS 11.1.1", "NIST SP 800-57 part 1 8.3.4"),
+    references=("ASVS 11.1.1", "NIST SP 800-57 part 1 section 8.3.4"),
 )
 def retired_key_kept(audit: Audit) -> Iterator[Finding]:
     for key in SigningKey.objects.filter(verifies_until__lte=audit.now - timedelta(days=30)).exclude(sealed_private=""):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +13,7 @@ from django_apiaccess.audit.finding import Finding, Severity, Subject
 from django_apiaccess.audit.keep import keep
 from django_apiaccess.audit.models import AuditRun
 from django_apiaccess.audit.run import run
+from django_apiaccess.events.models import Event
 from tests.adminkit import allow, text_of, url
 
 pytestmark = pytest.mark.django_db
@@ -75,6 +77,36 @@ def test_the_page_of_an_audit_has_every_finding_with_its_fix(client: Any, lead: 
     shown = text_of(client.get(url("auditrun", "change", keep(run()).pk)))
     for text in ("roles.wide", "chief", "is too wide", "manage.py show_access", "narrow it"):
         assert text in shown
+
+
+def test_it_says_why_each_matters_where_the_rule_still_exists(client: Any, lead: Any, one_rule: Any) -> None:
+    kept = keep(run())
+    assert "(roles.wide)" not in text_of(client.get(url("auditrun", "change", kept.pk)))
+    AuditRun.objects.update(findings=[{**each, "rule": "settings.debug"} for each in kept.findings])
+    assert "Error pages show code, settings and SQL" in text_of(client.get(url("auditrun", "change", kept.pk)))
+
+
+def test_findings_of_a_baseline_stand_with_those_of_the_same_rule(one_rule: Any) -> None:
+    def check(audit: Any) -> Iterator[Finding]:
+        yield audit.found(Subject("role", "1"), "is odd")
+        yield audit.found(Subject("role", "2"), "is odd")
+
+    other = registry.Rule("roles.odd", Severity.HIGH, "Odd roles", "why", "mend it", (), check)
+    rules = [*run().rules, other]
+    report = run(rules)
+    kept = keep(run(rules, baseline=frozenset(each.fingerprint for each in report.findings if each.subject.id == "1")))
+    assert [each["rule"] for each in kept.findings] == ["roles.odd", "roles.odd", "roles.wide", "roles.wide"]
+
+
+def test_the_refused_and_the_failed_are_both_behind_the_link_to_events(client: Any, lead: Any) -> None:
+    client.force_login(allow(lead, "view_event"))
+    for outcome in Event.Outcome:
+        Event.objects.create(action="credential.refused", outcome=outcome, actor_label=f"who-{outcome}")
+    [address] = re.findall(r'href="([^"]*outcome__in=[^"]*)"', text_of(client.get(url("auditrun"))))
+    shown = text_of(client.get(address))
+    assert "who-denied" in shown
+    assert "who-failed" in shown
+    assert "who-success" not in shown
 
 
 def test_keys_and_events_are_counted_for_those_who_may_see_them(client: Any, lead: Any) -> None:

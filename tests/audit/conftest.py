@@ -10,6 +10,7 @@ import pytest
 
 from django_apiaccess.events.source import Actor
 from django_apiaccess.roles import service
+from tests.planting import GOOD_HASH, changed
 
 from .project import Project
 
@@ -23,7 +24,7 @@ def project(
     tmp_path: Path,
 ) -> Iterator[Project]:
     """A clean project in whose database somebody holds each scope that it asks for."""
-    user = make_user("ann")  # before the project's settings, whose hasher takes its time
+    user = changed(make_user("ann"), password=GOOD_HASH)
     make_role("reader", "docs:read")
     make_role("editor", "docs:write", "docs:delete", "reports:read", parents=["reader"])
     service.grant(user=user, role="editor", by=operator, reason="she edits")

@@ -223,6 +223,8 @@ def test_checkpoints_that_a_handler_logs_are_a_copy(project: Project, monkeypatc
     monkeypatch.setattr(logger, "handlers", [logging.NullHandler()])
     monkeypatch.setattr(logger, "level", logging.INFO)
     logger.manager._clear_cache()  # type: ignore[attr-defined]
-    assert found() == []
-    monkeypatch.undo()
-    logger.manager._clear_cache()  # type: ignore[attr-defined]
+    try:
+        assert found() == []
+    finally:
+        monkeypatch.undo()
+        logger.manager._clear_cache()  # type: ignore[attr-defined]

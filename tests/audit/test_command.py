@@ -32,7 +32,7 @@ from config.settings import *
 
 
 class Quicker(PBKDF2PasswordHasher):
-    iterations = 120_000
+    iterations = 600_000  # no fewer, or the audit says so, rightly
 
 
 DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
@@ -142,11 +142,19 @@ django.setup()
 from django.core.management import call_command
 call_command("migrate", verbosity=0)
 call_command("seed_demo", stdout=open(os.devnull, "w"))
-call_command("audit_access", format="json", fail_on="low")
+call_command("audit_access", format="json")
 """
 
 
-def test_the_example_project_in_production_has_nothing_above_info(tmp_path: Path) -> None:
+DEMO = {
+    ("people.staff-without-mfa", "admin"),  # who has two weeks to add a factor
+    ("people.default-name", "admin"),
+    ("keys.superuser", "demo of admin"),
+}
+"""What is true of the demo's superuser, whom `make demo` promises with a password and a key. Of all else nothing is found."""
+
+
+def test_the_example_project_in_production_has_nothing_above_info_but_its_demo_superuser(tmp_path: Path) -> None:
     (tmp_path / "production.py").write_text(PRODUCTION)
     environment = {
         **os.environ,
@@ -155,10 +163,11 @@ def test_the_example_project_in_production_has_nothing_above_info(tmp_path: Path
     }
     command = [sys.executable, "-c", f"import os{SEEDED}"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, cwd=tmp_path)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
     data = json.loads(done.stdout)
-    assert [finding for finding in data["findings"] if finding["severity"] != "info"] == []
-    assert len(data["rules"]) > 40
+    above = [finding for finding in data["findings"] if finding["severity"] != "info"]
+    assert {(finding["rule"], finding["subject"]["label"]) for finding in above} == DEMO
+    assert len(data["rules"]) > 110
 
 
 @pytest.mark.django_db

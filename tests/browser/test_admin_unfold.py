@@ -16,6 +16,7 @@ SUITES = [
     "tests/events/test_admin.py",
     "tests/access/test_admin.py",
     "tests/access/test_admin_tester.py",
+    "tests/access/test_admin_dashboard.py",
     "tests/test_middleware.py",
     "tests/mfa/test_admin.py",
     "tests/contrib/oauth/test_admin_clients.py",

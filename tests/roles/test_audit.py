@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import io
+import re
 import shlex
+from pathlib import Path
 
 import pytest
+from django.apps import apps
 from django.contrib.auth.models import Group, Permission
 
 from django_apiaccess.audit.finding import Severity
 from django_apiaccess.events.source import Actor
 from django_apiaccess.models import Grant, Role, Scope, SeparationOfDuty
 from django_apiaccess.roles import service as roles
-from tests.planting import BY, DAY, Plant, ago, audited, changed, clean_world, many_scopes, person, subjects
+from django_apiaccess.roles.audit import facts
+from tests.planting import BY, DAY, Plant, ago, audited, changed, clean_world, cost, many_scopes, person, subjects
 
 pytestmark = pytest.mark.django_db
 
@@ -162,6 +166,13 @@ class TestRolesThatAreTooWide:
         assert subjects("grants.powerful-for-ever") == {pk}
 
 
+def test_what_the_app_declares_itself_is_known_to_the_rules_about_scopes():
+    """A scope of ours that is missing there would be counted as the project's own."""
+    ours = [Path(app.path, "scopes.py") for app in apps.get_app_configs() if app.name.startswith("django_apiaccess")]
+    texts = [path.read_text() for path in ours if path.exists()]
+    assert set(re.findall(r'"([a-z]+:[a-z]+)"', "".join(texts))) == facts.OURS
+
+
 class TestWhatIsNotFound:
     def test_a_role_that_is_held_through_another_or_a_group(self, world):
         group = Group.objects.create(name="staff")
@@ -235,10 +246,15 @@ def test_the_fix_of_a_grant_takes_it_back(world, settings):
     assert audited("grants.powerful-for-ever") == []
 
 
-def test_the_number_of_statements_does_not_grow_with_grants_and_roles(world, django_assert_max_num_queries):
-    for number in range(15):
-        roles.save_role(name=f"role-{number}", scopes=["docs:read"], by=BY)
-        user = person(f"user-{number}", is_active=False)
-        Grant.objects.create(user=user, role=Role.objects.get(name=f"role-{number}"), starts_at=ago(1) - DAY)
-    with django_assert_max_num_queries(40):
-        assert len(audited("roles", "grants")) > 30
+def test_the_number_of_statements_does_not_grow_with_grants_and_roles(world):
+    def more(numbers):
+        for number in numbers:
+            roles.save_role(name=f"role-{number}", scopes=["docs:read"], by=BY)
+            user = person(f"user-{number}", is_active=False)
+            Grant.objects.create(user=user, role=Role.objects.get(name=f"role-{number}"), starts_at=ago(1) - DAY)
+        return cost("roles", "grants")
+
+    few, before = more(range(2))
+    many_, after = more(range(2, 17))
+    assert many_ >= few + 30
+    assert after == before <= 40

@@ -56,7 +56,7 @@ def other_authentication(audit: Audit) -> Iterator[Finding]:
         for cls in default:
             severity, does, kind = _judged(cls)
             message = f"{cls.__name__} {does}"
-            fix = f'{audit.rule.fix if audit.rule else ""}; API_ACCESS = {{"CREDENTIALS": [..., {kind}]}}'
+            fix = f'{audit.rule.fix if audit.rule else ""}\nAPI_ACCESS = {{..., "CREDENTIALS": [..., {kind}]}}'
             yield audit.found(places.setting(SETTING), message, severity=severity, fix=fix, aspect=_name(cls))
     own = [each for each in found if not is_default(each, "authenticators", "DEFAULT_AUTHENTICATION_CLASSES")]
     for group in by_view(own):

@@ -8,6 +8,7 @@ from ...audit.finding import Finding, Severity, Subject
 from ...audit.rules import rule
 from ...audit.run import Audit
 from ...core import scopes as core_scopes
+from ...roles.audit.facts import OURS
 from ...roles.models import Grant
 from ...roles.policy import Held, current_policy
 from .heat import who_reaches_what
@@ -59,6 +60,8 @@ def scope_unheld(audit: Audit) -> Iterator[Finding]:
 def scope_unused(audit: Audit) -> Iterator[Finding]:
     asked = frozenset().union(*(endpoint.scopes for endpoint in audit.fact(all_endpoints)))
     for declaration in core_scopes.registry:
+        if declaration.name in OURS:
+            continue
         opens = core_scopes.registry.expand((declaration.name,))
         if not (opens & asked or declaration.permissions):
             yield audit.found(

@@ -33,7 +33,7 @@ COMMON: Final = "django.contrib.auth.password_validation.CommonPasswordValidator
 def _weakness(secret: str, least: int) -> str:
     """What is wrong with a secret; empty: nothing that can be seen. Never the secret itself."""
     if secret.startswith("django-insecure-"):
-        return "is the one that startproject made for development"
+        return "begins with django-insecure-, so it was made for development"
     if len(secret) < least:
         return f"is shorter than {least} characters"
     if len(set(secret)) < LEAST_DIFFERENT:

@@ -34,5 +34,7 @@ def dot_accepted(audit: Audit) -> Iterator[Finding]:
         return
     severity = Severity.MEDIUM if until > audit.now + FAR else Severity.LOW
     over = until <= audit.now
-    message = f"is over since {until:%Y-%m-%d}, and still there" if over else f"accepts them until {until:%Y-%m-%d}"
+    message = (
+        f"has ended on {until:%Y-%m-%d}, and is still there" if over else f"accepts its tokens until {until:%Y-%m-%d}"
+    )
     yield audit.found(subject, message, severity=severity)

@@ -134,7 +134,7 @@ def old_secret(audit: Audit) -> Iterator[Finding]:
     title="OAuth clients whose replaced secret still works",
     why="A rotation that nobody ended protects from nothing: whoever has the old secret still gets in.",
     fix="manage.py rotate_client_secret CLIENT --grace 24h",
-    references=("ASVS 13.3.4", "NIST SP 800-57 5.3.6"),
+    references=("ASVS 13.3.4", "NIST SP 800-57 part 1 section 5.3.6"),
 )
 def two_live_secrets(audit: Audit) -> Iterator[Finding]:
     def finding(secret: Any) -> Finding:
@@ -209,15 +209,17 @@ def unused_grant(audit: Audit) -> Iterator[Finding]:
 @rule(
     "oauth.open-registration",
     Severity.MEDIUM,
-    title="OAuth clients can register themselves",
-    why="Anybody makes a client with any name, which then stands on your consent page.",
-    fix="API_ACCESS = {'OAUTH': {'REGISTRATION': False}}",
+    title="Anybody can register an OAuth client",
+    why="Anybody makes a client with any name, which then stands on your consent page. A key with oauth:register says who did.",
+    fix='API_ACCESS = {..., "OAUTH": {"REGISTRATION": "token"}}  # or "off"',
     references=("ASVS 10.4.7", "RFC 7591 section 5"),
 )
 def open_registration(audit: Audit) -> Iterator[Finding]:
-    if options.entry("REGISTRATION"):
+    if options.entry("REGISTRATION") == "open":
         scopes = sorted(options.entry("REGISTRATION_SCOPES"))
-        message = f"is on; such a client may ask for {some(scopes) if scopes else 'no scope of this API'}"
+        message = (
+            f"is open to everybody; such a client may ask for {some(scopes) if scopes else 'no scope of this API'}"
+        )
         severity = Severity.MEDIUM if scopes else Severity.LOW
         yield audit.found(Subject("setting", 'API_ACCESS["OAUTH"]["REGISTRATION"]'), message, severity=severity)
 

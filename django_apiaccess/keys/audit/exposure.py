@@ -78,7 +78,7 @@ def _unnamed(audit: Audit, refusals: Any) -> Iterator[Finding]:
         Subject("setting", 'API_ACCESS["ON_CLEARTEXT"]'),
         f"{count} requests in {LOOK_BACK.days} days brought a credential over plain HTTP, from {some(addresses)}; whose they are is not "
         "known, and they work on",
-        fix='API_ACCESS = {"ON_CLEARTEXT": "revoke"}',
+        fix='API_ACCESS = {..., "ON_CLEARTEXT": "revoke"}',
         severity=Severity.MEDIUM,
         addresses=addresses,
     )

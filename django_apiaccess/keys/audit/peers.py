@@ -14,6 +14,7 @@ from django.conf import settings
 from django.db import DatabaseError, connections, router, transaction
 
 from ...audit.finding import Finding, Severity, Subject
+from ...audit.many import number
 from ...audit.rules import rule
 from ...audit.run import Audit
 from ..models import APIKey
@@ -62,8 +63,11 @@ def table_of(setting: str, default: str, table: str) -> str:
 
 
 def _found(audit: Audit, table: str, count: int, what: str, **given: Any) -> Iterator[Finding]:
+    """`what` begins with the thing in the singular, then a bar: "token| in the clear"."""
     if count:
-        yield audit.found(Subject("table", table), f"{count} {what}", rows=count, **given)
+        thing, _bar, rest = what.partition("|")
+        said = number(count, thing, f"{thing}s") + rest
+        yield audit.found(Subject("table", table), said, rows=count, **given)
 
 
 @rule(
@@ -76,7 +80,7 @@ def _found(audit: Audit, table: str, count: int, what: str, **given: Any) -> Ite
 )
 def authtoken(audit: Audit) -> Iterator[Finding]:
     count = audit.fact(tables).count("authtoken_token")
-    yield from _found(audit, "authtoken_token", count, "tokens in the clear; import them, then empty the table")
+    yield from _found(audit, "authtoken_token", count, "token| in the clear; import what is used, then empty the table")
 
 
 @rule(
@@ -91,9 +95,9 @@ def authtoken(audit: Audit) -> Iterator[Finding]:
 def knox(audit: Audit) -> Iterator[Finding]:
     table, asked = table_of("KNOX_TOKEN_MODEL", "knox.AuthToken", "knox_authtoken"), audit.fact(tables)
     short = asked.count(table, "length(digest) < 128")
-    yield from _found(audit, table, short, "tokens under a digest shorter than SHA-512", aspect="digest")
+    yield from _found(audit, table, short, "token| under a digest shorter than SHA-512", aspect="digest")
     endless = asked.count(table, "expiry IS NULL")
-    yield from _found(audit, table, endless, "tokens without an end", aspect="expiry")
+    yield from _found(audit, table, endless, "token| without an end", aspect="expiry")
 
 
 @rule(
@@ -107,7 +111,7 @@ def knox(audit: Audit) -> Iterator[Finding]:
 def drf_api_key(audit: Audit) -> Iterator[Finding]:
     table = "rest_framework_api_key_apikey"
     live = audit.fact(tables).count(table, "NOT revoked AND (expiry_date IS NULL OR expiry_date > CURRENT_TIMESTAMP)")
-    yield from _found(audit, table, live, "keys that are not revoked")
+    yield from _found(audit, table, live, "key| not revoked")
 
 
 @rule(
@@ -121,15 +125,15 @@ def drf_api_key(audit: Audit) -> Iterator[Finding]:
 def dot(audit: Audit) -> Iterator[Finding]:
     asked = audit.fact(tables)
     for setting, name, what in (
-        ("OAUTH2_PROVIDER_ACCESS_TOKEN_MODEL", "AccessToken", "access tokens in the clear that still live"),
-        ("OAUTH2_PROVIDER_REFRESH_TOKEN_MODEL", "RefreshToken", "refresh tokens in the clear that are not revoked"),
+        ("OAUTH2_PROVIDER_ACCESS_TOKEN_MODEL", "AccessToken", "access token| in the clear and still alive"),
+        ("OAUTH2_PROVIDER_REFRESH_TOKEN_MODEL", "RefreshToken", "refresh token| in the clear and not revoked"),
     ):
         table = table_of(setting, f"oauth2_provider.{name}", f"oauth2_provider_{name.lower()}")
         alive = "revoked IS NULL" if name == "RefreshToken" else "expires > CURRENT_TIMESTAMP"
         yield from _found(audit, table, asked.count(table, f"token <> '' AND {alive}"), what)
     table = table_of("OAUTH2_PROVIDER_APPLICATION_MODEL", "oauth2_provider.Application", "oauth2_provider_application")
     clear = " AND ".join(["client_secret <> ''", *("client_secret NOT LIKE %s" for _prefix in HASHED)])
-    yield from _found(audit, table, asked.count(table, clear, HASHED), "client secrets in the clear")
+    yield from _found(audit, table, asked.count(table, clear, HASHED), "client secret| in the clear")
 
 
 @rule(
@@ -147,7 +151,7 @@ def simplejwt(audit: Audit) -> Iterator[Finding]:
     asked = audit.fact(tables)
     if black in asked.names:
         alive += f" AND id NOT IN (SELECT token_id FROM {black})"  # noqa: S608 - a constant
-    yield from _found(audit, table, asked.count(table, alive), "refresh tokens in the clear that still live")
+    yield from _found(audit, table, asked.count(table, alive), "refresh token| in the clear and still alive")
 
 
 @rule(
@@ -161,8 +165,8 @@ def simplejwt(audit: Audit) -> Iterator[Finding]:
 def otp(audit: Audit) -> Iterator[Finding]:
     asked = audit.fact(tables)
     for table, what in (
-        ("otp_totp_totpdevice", "seeds of authenticator apps"),
-        ("otp_hotp_hotpdevice", "seeds of counter tokens"),
-        ("otp_static_statictoken", "static tokens"),
+        ("otp_totp_totpdevice", "seed| of authenticator apps"),
+        ("otp_hotp_hotpdevice", "seed| of counter tokens"),
+        ("otp_static_statictoken", "static token|"),
     ):
         yield from _found(audit, table, asked.count(table), f"{what} in the clear")

@@ -9,6 +9,7 @@ from django.contrib.auth import get_user_model
 from django.core.exceptions import FieldDoesNotExist
 from django.db.models import Q
 
+from ...audit import many
 from ...audit.finding import Finding, Severity
 from ...audit.many import capped, each, some
 from ...audit.rules import rule
@@ -87,23 +88,19 @@ def of_superusers(audit: Audit) -> Iterator[Finding]:
 def beyond_principal(audit: Audit) -> Iterator[Finding]:
     active = APIKey.objects.usable(audit.now).filter(principal__is_active=True).exclude(scopes="")
     found = dict(sorted(beyond_principals(active), reverse=True))
-
-    def findings() -> Iterator[Finding]:
-        ids = list(found)
-        for start in range(0, len(ids), CHUNK):
-            for key in usable(audit.now).filter(pk__in=ids[start : start + CHUNK]).order_by("-pk"):
-                stays = core_scopes.registry.expand(key.scopes) - found[key.pk]
-                kept = " ".join(f"--scope {name}" for name in sorted(core_scopes.registry.reduce(stays)))
-                fix = (
-                    f"manage.py change_api_keys {key.pk} {kept}"
-                    if kept
-                    else f'manage.py revoke_api_keys {key.pk} --reason "Opens nothing"'
-                )
-                yield audit.found(
-                    key_subject(key), f"its principal does not hold {some(sorted(found[key.pk]))}", fix=fix
-                )
-
-    yield from capped(audit, findings(), "api_key")
+    newest = list(found)[: many.MOST]
+    for start in range(0, len(newest), CHUNK):
+        for key in usable(audit.now).filter(pk__in=newest[start : start + CHUNK]).order_by("-pk"):
+            stays = core_scopes.registry.expand(key.scopes) - found[key.pk]
+            kept = " ".join(f"--scope {name}" for name in sorted(core_scopes.registry.reduce(stays)))
+            fix = (
+                f"manage.py change_api_keys {key.pk} {kept}"
+                if kept
+                else f'manage.py revoke_api_keys {key.pk} --reason "Opens nothing"'
+            )
+            yield audit.found(key_subject(key), f"its principal does not hold {some(sorted(found[key.pk]))}", fix=fix)
+    if len(found) > len(newest):
+        yield many.further(audit, "api_key", len(found) - len(newest))
 
 
 @rule(

@@ -57,7 +57,7 @@ def old_secret(audit: Audit) -> Iterator[Finding]:
     title="API keys whose replaced secret still works",
     why="A rotation that nobody ended protects from nothing: whoever has the old secret still gets in.",
     fix="manage.py rotate_api_keys KEY_ID --grace 24h",
-    references=("ASVS 13.3.4", "NIST SP 800-57 5.3.6"),
+    references=("ASVS 13.3.4", "NIST SP 800-57 part 1 section 5.3.6"),
 )
 def two_live_secrets(audit: Audit) -> Iterator[Finding]:
     def finding(secret: Any) -> Finding:

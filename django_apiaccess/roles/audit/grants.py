@@ -62,7 +62,7 @@ def ungrant(grant: Any, reason: str) -> str:
 def no_reason(audit: Audit) -> Iterator[Finding]:
     def finding(grant: Any) -> Finding:
         fix = f"{ungrant(grant, 'No reason was given')}  # and give it again with one"
-        return audit.found(grant_subject(grant), "says not why", fix=fix)
+        return audit.found(grant_subject(grant), "has no reason", fix=fix)
 
     yield from each(audit, in_force(audit).filter(reason=""), "grant", finding)
 

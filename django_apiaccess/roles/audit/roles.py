@@ -181,7 +181,7 @@ def unknown_scope(audit: Audit) -> Iterator[Finding]:
     why="The service refuses it: it came by raw SQL, a fixture, a group, or the separation was declared later. One person can do "
     "both halves of what two should do.",
     fix="manage.py ungrant --user U --role ROLE",
-    references=("ASVS 8.1.1", "INCITS 359 static separation of duty", "NIST SP 800-53 AC-5"),
+    references=("ASVS 8.1.1", "INCITS 359", "NIST SP 800-53 AC-5"),
 )
 def separation_conflict(audit: Audit) -> Iterator[Finding]:
     from django.contrib.auth import get_user_model

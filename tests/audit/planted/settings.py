@@ -101,7 +101,7 @@ def sessions_in_cookies(project: Any) -> None:
     project.settings(SESSION_ENGINE="django.contrib.sessions.backends.signed_cookies")
 
 
-@plant("settings.secret-key", finds="startproject")
+@plant("settings.secret-key", finds="begins with django-insecure-")
 def the_key_of_startproject(project: Any) -> None:
     project.settings(SECRET_KEY="django-insecure-" + "q8Zk3vY8qLw0RrT5uBn1Xc7MdHs9Pa2Gf4Je6Wy5Vt8")
 

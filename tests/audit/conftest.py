@@ -23,10 +23,13 @@ def project(
     tmp_path: Path,
 ) -> Iterator[Project]:
     """A clean project in whose database somebody holds each scope that it asks for."""
-    user = make_user("ann")  # before the project's settings, whose hasher takes its time
     make_role("reader", "docs:read")
     make_role("editor", "docs:write", "docs:delete", "reports:read", parents=["reader"])
-    service.grant(user=user, role="editor", by=operator, reason="she edits")
+    for name, role in (("ann", "editor"), ("ben", "reader")):
+        user = make_user(name)  # before the project's settings, whose hasher takes its time
+        user.set_unusable_password()
+        user.save()
+        service.grant(user=user, role=role, by=operator, reason="their work")
     made = Project(request, str(tmp_path / "checkpoints"))
     yield made
     made.end()

@@ -13,6 +13,9 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
+from django_apiaccess import PUBLIC
+
+from .planted.endpoints import view
 from .project import Project
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -77,6 +80,21 @@ def test_fail_on_counts_neither_known_nor_accepted_findings(project: Project, tm
     assert code("--only", "settings.debug", "--fail-on", "info", "--baseline", file) == 0
     project.access(AUDIT={"IGNORE": [{"rule": "settings.debug", "reason": "a demo"}]})
     assert code("--only", "settings.debug", "--fail-on", "info") == 0
+
+
+def test_cf_02_a_new_open_view_fails_the_command_with_its_route(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ("--only", "endpoints", "--fail-on", "low")
+    assert code(*arguments) == 0
+    project.urls(view(permission_classes=[]))
+    assert code(*arguments) == 1
+    assert "/api/weak0/" in audit("--only", "endpoints")
+
+
+def test_cf_02_a_view_that_is_open_on_purpose_passes(project: Project) -> None:
+    project.urls(view(access={"read": PUBLIC, "write": "docs:write"}))
+    assert code("--only", "endpoints", "--fail-on", "low") == 0
 
 
 def test_only_takes_areas_and_rules(project: Project) -> None:

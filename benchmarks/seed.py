@@ -62,20 +62,9 @@ def seed(connection: Any, count: int) -> None:
     copy(connection, Group, ("id", "name"), ((number, f"group{number}") for number in range(1, groups + 1)))
     through = User.groups.through
     copy(connection, through, ("user_id", "group_id"), ((number, number % groups + 1) for number in numbers))
-    keys = ((n, f"key {n}", n, "shop:read", "", "", "", "", CREATED, FAR, "", 0) for n in numbers)
-    columns = (
-        "id",
-        "name",
-        "principal_id",
-        "scopes",
-        "networks",
-        "origins",
-        "rate",
-        "dpop_jkt",
-        "created_at",
-        "expires_at",
-    )
-    copy(connection, APIKey, (*columns, "revoked_reason", "use_count"), keys)
+    keys = ((n, f"key {n}", n, "shop:read", CREATED, FAR) for n in numbers)
+    columns = ("id", "name", "principal_id", "scopes", "created_at", "expires_at")
+    copy(connection, APIKey, columns, keys)
     copy(connection, APIKeySecret, ("id", "key_id", "public_id", "digest", "created_at"), secrets())
     columns = ("user_id", "group_id", "role_id", "object_id", "reason", "created_at")
     copy(connection, Grant, columns, ((number, None, clerk, "", "", CREATED) for number in numbers))
@@ -85,7 +74,12 @@ def seed(connection: Any, count: int) -> None:
 
 
 def copy(connection: Any, model: Any, columns: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> None:
-    """Rows into the table of `model`: COPY on PostgreSQL, one transaction of INSERTs on SQLite."""
+    """Rows into the table of `model`: COPY on PostgreSQL, one transaction of INSERTs on SQLite. Columns not named get their default."""
+    left = [
+        each for each in model._meta.concrete_fields if not (each.column in columns or each.null or each.primary_key)
+    ]
+    defaults = tuple(each.get_default() for each in left)
+    columns, rows = (*columns, *(each.column for each in left)), ((*row, *defaults) for row in rows)
     table, names = connection.ops.quote_name(model._meta.db_table), ", ".join(map(connection.ops.quote_name, columns))
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":

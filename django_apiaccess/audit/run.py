@@ -124,7 +124,8 @@ def _findings_of(rule: Rule, audit: Audit) -> list[Finding]:
             fix = "manage.py migrate"
             audit.told.append(error)  # a traceback would say no more
         untold = not any(each is error for each in audit.told)
-        logger.exception("The audit rule %s failed: %s", rule.id, error, exc_info=untold)
+        said = str(error)
+        logger.exception("The audit rule %s failed: %s", rule.id, said, exc_info=untold)
         audit.told.append(error)
         return [Finding(FAILED, Severity.MEDIUM, Subject("rule", rule.id), message, fix)]
 

@@ -29,12 +29,21 @@ class Audit:
     def __init__(self, now: datetime) -> None:
         self.now = now
         self._facts: dict[Any, Any] = {}
+        self._failed: dict[Any, Exception] = {}
+        self.told: list[Exception] = []
+        """Errors whose traceback is in the log already."""
         self.rule: Rule | None = None
 
     def fact(self, make: Callable[..., Fact], *args: Any) -> Fact:
         """What `make(*args)` returns, made once a run: `audit.fact(all_endpoints)`. The arguments are always the same (`audit`)."""
+        if make in self._failed:
+            raise self._failed[make]
         if make not in self._facts:
-            self._facts[make] = make(*args)
+            try:
+                self._facts[make] = make(*args)
+            except Exception as error:
+                self._failed[make] = error
+                raise
         found: Fact = self._facts[make]
         return found
 
@@ -109,11 +118,15 @@ def _findings_of(rule: Rule, audit: Audit) -> list[Finding]:
         with _changing_nothing():
             return list(rule.check(audit))
     except Exception as error:  # one rule must not hide what the others find
-        logger.exception("The audit rule %s failed", rule.id)
         message = f"{type(error).__name__}: what it looks for was not looked at"
         fix = f"manage.py audit_access --only {rule.id}  # and see the traceback in the log"
         if isinstance(error, DatabaseError) and ("no such table" in str(error) or "does not exist" in str(error)):
             fix = "manage.py migrate"
+            audit.told.append(error)  # a traceback would say no more
+        untold = not any(each is error for each in audit.told)
+        said = str(error)
+        logger.exception("The audit rule %s failed: %s", rule.id, said, exc_info=untold)
+        audit.told.append(error)
         return [Finding(FAILED, Severity.MEDIUM, Subject("rule", rule.id), message, fix)]
 
 

@@ -68,7 +68,7 @@ def test_the_table_is_sound() -> None:
         ("CVE-2023-43804", "2.0.5", "2.0.6"),
     ],
 )
-def test_a_hole_is_in_the_lines_that_have_it_and_in_no_other(id: str, installed: str, fixed: str | None) -> None:  # noqa: A002
+def test_cf_07_a_hole_is_in_the_lines_that_have_it_and_in_no_other(id: str, installed: str, fixed: str | None) -> None:  # noqa: A002
     advisory = next(each for each in table().advisories if each.id == id)
     found = advisory.fixed_for(Version(installed))
     assert (found.text if found else None) == fixed

@@ -89,6 +89,22 @@ def test_a_fact_is_made_once_a_run() -> None:
     assert calls == [1]
 
 
+def test_a_fact_that_fails_is_tried_and_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    calls: list[int] = []
+
+    def fact() -> int:
+        calls.append(1)
+        raise RuntimeError("broken")
+
+    def asks(audit: Audit) -> Iterator[Finding]:
+        yield audit.found(Subject("thing", str(audit.fact(fact))), "asked")
+
+    report = run([made(asks), made(asks, id="tests.again")])
+    assert [finding.subject.id for finding in report.findings] == ["tests.again", "tests.made"]
+    assert calls == [1]
+    assert caplog.text.count("Traceback") == 1
+
+
 def test_the_worst_findings_come_first() -> None:
     report = run([made(finds("a"), severity=Severity.LOW), made(finds("b"), severity=Severity.CRITICAL, id="tests.x")])
     assert [finding.severity.word for finding in report.findings] == ["critical", "low"]

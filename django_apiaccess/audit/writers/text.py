@@ -23,6 +23,7 @@ STYLES: Final = {
 }
 MOST: Final = 10
 """Subjects shown of one rule; the other formats have them all."""
+INDENT: Final = (0, 0, 0, 2)
 WIDTH: Final = 120
 """Where the output is no terminal."""
 
@@ -56,7 +57,8 @@ def _group(console: Console, severity: Severity, name: str, rule: Rule | None, f
         console.print(_indented(rule.why, "dim"))
     for finding in found[:MOST]:
         subject = (plain(str(finding.subject)), "bold")
-        console.print(Padding(Text.assemble(("• ", "dim"), subject, f": {plain(finding.message)}"), (0, 0, 0, 2)))
+        said = Text.assemble(("• ", "dim"), subject, f": {plain(finding.message)}")
+        console.print(Padding(said, INDENT, expand=False))
         for line in finding.fix.splitlines():
             # never wrapped: it is there to be pasted
             console.print(Text(f"      {plain(line)}", style="green"), soft_wrap=True)
@@ -68,7 +70,7 @@ def _group(console: Console, severity: Severity, name: str, rule: Rule | None, f
 
 
 def _indented(text: str, style: str) -> Padding:
-    return Padding(Text(plain(text), style=style), (0, 0, 0, 2))
+    return Padding(Text(plain(text), style=style), INDENT, expand=False)
 
 
 def _verdict(report: Report, console: Console) -> None:

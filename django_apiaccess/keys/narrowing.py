@@ -27,6 +27,7 @@ from ..roles.models import Generation
 from . import bounds
 from .issued import CHANGEABLE, read_anew
 from .models import APIKey, ScopeUse
+from .scope_use import first_day
 from .service import described
 
 WINDOW: Final = timedelta(days=90)
@@ -105,7 +106,7 @@ def used_by(ids: Iterable[int], *, window: timedelta = WINDOW) -> dict[int, froz
         level = list(below)
     for start in range(0, len(root_of), BATCH):
         asked = list(root_of)[start : start + BATCH]
-        uses = ScopeUse.objects.filter(key__in=asked, last_on__gte=(now - window).date()).order_by()
+        uses = ScopeUse.objects.filter(key__in=asked, last_on__gte=first_day(window)).order_by()
         for pk, scope in uses.values_list("key_id", "scope"):
             for root in root_of[pk]:
                 found[root].add(scope)

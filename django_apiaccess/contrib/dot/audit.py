@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from ...audit.finding import Finding, Severity, Subject
@@ -32,7 +32,8 @@ def dot_accepted(audit: Audit) -> Iterator[Finding]:
     except ValueError as problem:
         yield audit.found(subject, f"cannot be read: {problem}", severity=Severity.MEDIUM)
         return
-    severity = Severity.MEDIUM if until > audit.now + FAR else Severity.LOW
-    over = until <= audit.now
+    now = datetime.now(UTC)
+    severity = Severity.MEDIUM if until > now + FAR else Severity.LOW
+    over = until <= now
     message = f"is over since {until:%Y-%m-%d}, and still there" if over else f"accepts them until {until:%Y-%m-%d}"
     yield audit.found(subject, message, severity=severity)

@@ -7,11 +7,10 @@ from datetime import timedelta
 from typing import Any, Final
 
 from django.contrib.auth import get_user_model
-from django.core.exceptions import FieldDoesNotExist
 from django.db.models import Exists, OuterRef, Q
 
 from ..audit.finding import Finding, Severity, Subject
-from ..audit.many import each, page_of, shell
+from ..audit.many import each, has_field, page_of, shell
 from ..audit.rules import rule
 from ..audit.run import Audit
 from ..keys.models import APIKey
@@ -32,11 +31,11 @@ STALE: Final = timedelta(days=180)
 )
 def stale(audit: Audit) -> Iterator[Finding]:
     model: Any = get_user_model()
-    if not _has("last_login") or not _has("is_active"):
+    if not has_field("last_login") or not has_field("is_active"):
         return
     before = audit.now - STALE
     unseen = Q(last_login__lt=before)
-    if _has("date_joined"):
+    if has_field("date_joined"):
         unseen |= Q(last_login=None, date_joined__lt=before)
     grants = Grant.objects.active(audit.now).filter(user=OuterRef("pk"))
     tokens = TokenSession.objects.filter(user=OuterRef("pk")).filter(
@@ -63,10 +62,3 @@ def stale(audit: Audit) -> Iterator[Finding]:
         return audit.found(subject, message, fix=shell(code))
 
     yield from each(audit, found, "user", finding)
-
-
-def _has(name: str) -> bool:
-    try:
-        return bool(get_user_model()._meta.get_field(name))
-    except FieldDoesNotExist:
-        return False

@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any, Final
 
-from django.db.models import Model
+from django.contrib.auth import get_user_model
+from django.core.exceptions import FieldDoesNotExist
+from django.db.models import Model, Q
 from django.urls import NoReverseMatch, reverse
 
 from .finding import Finding, Subject
@@ -46,6 +48,21 @@ def page_of(model: type[Model], pk: Any) -> str:
         return reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[pk])
     except NoReverseMatch:
         return ""
+
+
+def has_field(name: str) -> bool:
+    """Whether the project's user model has a column of that name."""
+    try:
+        return bool(get_user_model()._meta.get_field(name))
+    except FieldDoesNotExist:
+        return False
+
+
+def is_active(relation: str, *, value: bool = True) -> Q:
+    """That the user at the end of `relation` is active, or is not. Where the user model has no such column everybody is."""
+    if has_field("is_active"):
+        return Q(**{f"{relation}__is_active": value})
+    return Q() if value else Q(pk__in=[])
 
 
 def word(text: Any) -> str:

@@ -69,7 +69,7 @@ class AttentionFilter(admin.SimpleListFilter):
             case "over":
                 return queryset.filter(pk__in=list(over_privileged()))
             case "unused-scopes":
-                return queryset.filter(pk__in=[key.pk for key, _seen in unused_scopes()])
+                return queryset.filter(pk__in=[pk for pk, _seen in unused_scopes()])
             case "leaked" | "legacy" as which:
                 return getattr(keys.usable(), which)()  # type: ignore[no-any-return]
         return queryset

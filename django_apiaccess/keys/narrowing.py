@@ -28,6 +28,7 @@ from ..roles.models import Generation
 from . import bounds
 from .issued import CHANGEABLE, read_anew
 from .models import APIKey, ScopeUse
+from .scope_use import first_day
 from .service import described
 
 WINDOW: Final = timedelta(days=90)
@@ -40,7 +41,7 @@ class Outlook:
     """What a key used of its scopes. `judged_from`: the moment from which on one can tell; `stays` and `goes` are empty before it."""
 
     used: frozenset[str]
-    """Scopes that it, and what was issued through it, used in that time."""
+    """Those of its scopes that it, and what was issued through it, used in that time."""
     stays: frozenset[str]
     """What the key would have, as it is stored: names, wildcards where all of them was used."""
     goes: frozenset[str]
@@ -112,7 +113,7 @@ def used_by(ids: Iterable[int], *, window: timedelta = WINDOW) -> dict[int, froz
         level = list(below)
     for start in range(0, len(root_of), BATCH):
         asked = list(root_of)[start : start + BATCH]
-        uses = ScopeUse.objects.filter(key__in=asked, last_on__gte=(now - window).date()).order_by()
+        uses = ScopeUse.objects.filter(key__in=asked, last_on__gte=first_day(window)).order_by()
         for pk, scope in uses.values_list("key_id", "scope"):
             for root in root_of[pk]:
                 found[root].add(scope)
@@ -120,11 +121,24 @@ def used_by(ids: Iterable[int], *, window: timedelta = WINDOW) -> dict[int, froz
 
 
 def _seen(key: APIKey, used: frozenset[str], window: timedelta) -> Outlook:
-    registry, from_ = core_scopes.registry, key.scopes_since + window
-    if from_ > timezone.now():
-        return Outlook(used, frozenset(), frozenset(), from_)
-    stays = narrowed(key.scopes, used)
-    return Outlook(used, stays, registry.expand(key.scopes) - registry.expand(stays), from_)
+    return _judged(key.scopes, key.scopes_since, used, window)
+
+
+def _judged(scopes: frozenset[str], since: datetime, used: frozenset[str], window: timedelta) -> Outlook:
+    used, stays, goes = _split(scopes, used, core_scopes.registry.version)
+    ripe = since + window <= timezone.now()
+    return Outlook(used, stays if ripe else frozenset(), goes if ripe else frozenset(), since + window)
+
+
+@lru_cache(maxsize=4096)
+def _split(
+    scopes: frozenset[str], used: frozenset[str], _version: int
+) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
+    """Used, stays, goes. Remembered, because most keys are like others."""
+    given = core_scopes.registry.expand(scopes)
+    used &= given | scopes  # what it lost since is no reason to keep anything
+    stays = narrowed(scopes, used)
+    return used, stays, given - core_scopes.registry.expand(stays)
 
 
 # -- doing it
@@ -193,20 +207,26 @@ def _store(key: APIKey, scopes: frozenset[str], by: Actor, reason: str) -> None:
         )
 
 
-def unused_scopes(window: timedelta = WINDOW) -> Iterator[tuple[APIKey, Outlook]]:
-    """Usable keys that used some of their scopes within `window`, and not others. Read piece by piece, in a few queries a `BATCH`."""
+def unused_scopes(window: timedelta = WINDOW) -> Iterator[tuple[int, Outlook]]:
+    """The ids of usable keys that used some of their scopes within `window`, and not others; the newest first.
+
+    In a few queries a `BATCH`, without a row of the keys in memory.
+    """
     now = timezone.now()
     keys = (
         APIKey.objects.usable(now)
         .filter(scopes_since__lte=now - window, last_used_at__gte=now - window)
         .exclude(scopes="")
-        .select_related("principal")
     )
+    columns = keys.order_by("-pk").values_list("pk", "scopes", "scopes_since")
     last: int | None = None
-    while True:  # the newest first; not one long cursor
-        batch = list((keys if last is None else keys.filter(pk__lt=last)).order_by("-pk")[:BATCH])
+    while True:  # not one long cursor
+        batch = list((columns if last is None else columns.filter(pk__lt=last))[:BATCH])
         if not batch:
             return
-        last = batch[-1].pk
-        seen = outlooks(batch, window=window)
-        yield from ((key, seen[key.pk]) for key in batch if seen[key.pk].used and seen[key.pk].goes)
+        last = batch[-1][0]
+        used = used_by([pk for pk, _scopes, _since in batch], window=window)
+        for pk, scopes, since in batch:
+            seen = _judged(scopes, since, used[pk], window)
+            if seen.used and seen.goes:
+                yield pk, seen

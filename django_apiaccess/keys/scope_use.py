@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from datetime import date
+from datetime import date, timedelta
 from typing import Any, Final
 
 from django.db import connections, router, transaction
@@ -81,6 +81,11 @@ class ScopeUseCollector:
             with self._lock:
                 self._waiting = {**waiting, **self._waiting}
             raise
+
+
+def first_day(window: timedelta) -> date:
+    """The day (UTC) so long ago."""
+    return day_of(int(time.time() - window.total_seconds()) // SECONDS)
 
 
 def day_of(number: int) -> date:

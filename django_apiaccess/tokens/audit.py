@@ -7,13 +7,14 @@ from datetime import timedelta
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from django.apps import apps
 from django.db.models import F, Q
 
 from ..audit.finding import Finding, Severity, Subject
 from ..audit.many import each, page_of
 from ..audit.rules import rule
 from ..audit.run import Audit
-from ..conf import access_settings
+from ..conf import access_settings, of_another_package
 from ..core.durations import humanise
 from . import audit_keys  # noqa: F401 - registers its rules
 from .models import TokenSession
@@ -162,8 +163,24 @@ def weak_algorithm(audit: Audit) -> Iterator[Finding]:
         fix = "Take LEGACY_JWT out once the last old token is dead; until then keep ACCEPT_UNTIL near."
         severity = Severity.CRITICAL if legacy.lower() == "none" else Severity.MEDIUM if until else Severity.HIGH
         yield audit.found(setting("LEGACY_JWT"), message, fix=fix, severity=severity)
+    yield from _of_simplejwt(audit)
     if _is_weak(str(access_settings.SIGNING_ALGORITHM)):
         yield audit.found(setting("SIGNING_ALGORITHM"), f"is {access_settings.SIGNING_ALGORITHM}")
+
+
+def _of_simplejwt(audit: Audit) -> Iterator[Finding]:
+    """Simplejwt beside us: its default is HS256 under SECRET_KEY."""
+    given = of_another_package("SIMPLE_JWT")
+    if not isinstance(given, Mapping) and not apps.is_installed("rest_framework_simplejwt"):
+        return
+    written = given if isinstance(given, Mapping) else {}
+    algorithm = str(written.get("ALGORITHM") or "HS256")
+    if _is_weak(algorithm):
+        key = "a secret of its own" if written.get("SIGNING_KEY") else "SECRET_KEY"
+        fix = "SIMPLE_JWT = {'ALGORITHM': 'EdDSA', ...}  # or move: manage.py import_simplejwt"
+        message = f"signs with {algorithm} under {key}: what can verify a token can make one"
+        severity = Severity.CRITICAL if algorithm.lower() == "none" else Severity.MEDIUM
+        yield audit.found(Subject("setting", "SIMPLE_JWT"), message, fix=fix, severity=severity)
 
 
 def _is_weak(algorithm: str) -> bool:

@@ -130,6 +130,14 @@ class TestNarrowing:
             narrow(key, by=operator)
         assert now_has(key) == set(ALL)
 
+    def test_what_it_used_before_it_lost_it_is_no_reason_to_take_the_rest(self, key, operator):
+        uses(key, "docs:read")
+        service.change(key, by=operator, scopes=["reports:read"])
+        with pytest.raises(InvalidChange, match="used none"):
+            narrow(key, by=operator)
+        assert now_has(key) == {"reports:read"}
+        assert list(unused_scopes()) == []
+
     @pytest.mark.parametrize("change", [{"revoked_at": timezone.now()}, {"expires_at": timezone.now() - DAY}])
     def test_a_dead_key_is_not_narrowed(self, key, operator, change):
         uses(key, "docs:read")
@@ -220,7 +228,7 @@ class TestFindingThem:
         uses(keys[1], "docs:write", "docs:delete", "reports:read")
         uses(young, "docs:read")
         uses(whole, "docs:read")
-        assert {key.pk for key, _seen in unused_scopes()} == {keys[0].pk}
+        assert {pk for pk, _seen in unused_scopes()} == {keys[0].pk}
 
     def test_the_number_of_statements_does_not_grow_with_the_keys(self, ann, make_key, django_assert_num_queries):
         for number in range(6):

@@ -188,7 +188,16 @@ class TestWhatIsNotFound:
         assert subjects("grants.powerful-for-ever") == set()
 
     @pytest.mark.parametrize(
-        "reason", ["Ticket 2026-01-31", "until 2999-12-31", "until further notice", "until 2026-13-45", "to-do"]
+        "reason",
+        [
+            "Ticket 2026-01-31",
+            "until 2999-12-31",
+            "until further notice",
+            "until 2026-13-45",
+            "to-do",
+            "until 31.12.2999",
+            "v2 to v3",
+        ],
     )
     def test_a_reason_that_names_no_end_that_passed(self, world, reason):
         given(world, reason=reason)
@@ -202,6 +211,22 @@ class TestWhatIsNotFound:
         for name in ("mark-one", "mark-two"):
             roles.save_role(name=name, by=BY)
         assert subjects("roles.duplicate") == set()
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "until 2026-01-31",
+        "Ends 31.01.2026",
+        "till 1/31/2026",
+        "up to: 2026-1-5",
+        "expires on 03.02.2026",
+        "to 2025-12-31!",
+    ],
+)
+def test_ends_are_read_as_people_write_them(world, reason):
+    pk = given(world, reason=f"Stands in for ann {reason}")
+    assert subjects("grants.past-reason") == {pk}
 
 
 def test_a_grant_by_somebody_whose_account_is_deleted_is_found(world):

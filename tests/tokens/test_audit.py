@@ -153,6 +153,22 @@ def test_an_issuer_without_any_signature_is_critical(world, settings, algorithms
     assert [finding.severity for finding in audited("tokens.weak-algorithm")] == [Severity.CRITICAL]
 
 
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        ({}, ["SECRET_KEY"]),
+        ({"ALGORITHM": "HS512", "SIGNING_KEY": "x"}, ["a secret of its own"]),
+        ({"ALGORITHM": "RS256"}, []),
+        (None, []),
+    ],
+)
+def test_another_package_that_signs_with_a_shared_secret_is_told(world, settings, given, found):
+    settings.SIMPLE_JWT = given
+    told = audited("tokens.weak-algorithm")
+    assert [finding.subject.id for finding in told] == ["SIMPLE_JWT"] * len(found)
+    assert all(word in finding.message for word, finding in zip(found, told, strict=True))
+
+
 @pytest.mark.parametrize(("until", "severity"), [("2027-01-31", Severity.MEDIUM), (None, Severity.HIGH)])
 def test_old_tokens_under_a_shared_secret_are_worse_without_an_end(world, settings, until, severity):
     api(settings, LEGACY_JWT={"ALGORITHM": "HS256", "SIGNING_KEY": "x" * 40, "ACCEPT_UNTIL": until})

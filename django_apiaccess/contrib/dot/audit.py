@@ -10,7 +10,6 @@ from ...audit.finding import Finding, Severity, Subject
 from ...audit.rules import rule
 from ...audit.run import Audit
 from ...conf import access_settings
-from .options import read
 
 FAR: Final = timedelta(days=90)
 
@@ -26,6 +25,8 @@ FAR: Final = timedelta(days=90)
 def dot_accepted(audit: Audit) -> Iterator[Finding]:
     if not access_settings.DOT:
         return
+    from .options import read  # brings more along than a project without that package has
+
     subject = Subject("setting", 'API_ACCESS["DOT"]')
     try:
         until = read(access_settings.DOT).accept_until

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from django.db.models import Q
 
 from ...audit.finding import Finding, Severity, Subject
-from ...audit.many import capped, each, page_of, shell, some, word
+from ...audit.many import capped, each, is_active, page_of, shell, some, word
 from ...audit.rules import rule
 from ...audit.run import Audit
 from ...events.models import Event
@@ -238,5 +238,5 @@ def ownerless_client(audit: Audit) -> Iterator[Finding]:
         message = "has no owner" if owner is None else f"belongs to {owner.get_username()}, who is not active"
         return audit.found(client_subject(client), message, fix=off(client, "or give it an owner in the admin"))
 
-    nobody = Q(owner__is_active=False) | Q(owner=None) & ~Q(origin=OAuthClient.Origin.DYNAMIC)
+    nobody = is_active("owner", value=False) | Q(owner=None) & ~Q(origin=OAuthClient.Origin.DYNAMIC)
     yield from each(audit, _active().filter(nobody).select_related("owner"), "oauth_client", finding)

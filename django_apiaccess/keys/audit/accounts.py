@@ -10,7 +10,7 @@ from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.db.models import F, Q
 
 from ...audit.finding import Finding, Severity
-from ...audit.many import each, word
+from ...audit.many import each, is_active, word
 from ...audit.rules import rule
 from ...audit.run import Audit
 from ..models import ServiceAccount
@@ -33,7 +33,7 @@ def owner_inactive(audit: Audit) -> Iterator[Finding]:
         fix = f'manage.py revoke_api_keys {key.pk} --reason "Its owner left"'
         return audit.found(key_subject(key), "its principal is not active", fix=fix)
 
-    yield from each(audit, usable(audit.now).filter(principal__is_active=False), "api_key", finding)
+    yield from each(audit, usable(audit.now).filter(is_active("principal", value=False)), "api_key", finding)
 
 
 @rule(
@@ -49,7 +49,7 @@ def maker_inactive(audit: Audit) -> Iterator[Finding]:
         message = f"was made by {key.created_by.get_username()}, who is not active"
         return audit.found(key_subject(key), message, fix=f"manage.py rotate_api_keys {key.pk} --grace 24h")
 
-    left = usable(audit.now).filter(created_by__is_active=False, principal__is_active=True)
+    left = usable(audit.now).filter(is_active("created_by", value=False), is_active("principal"))
     unrotated = Q(secrets__retired_at=None, secrets__created_at__lte=F("created_at") + _MOMENT)
     found = left.filter(unrotated).exclude(created_by=F("principal")).select_related("principal", "created_by")
     yield from each(audit, found, "api_key", finding)
@@ -73,7 +73,7 @@ def without_owner(audit: Audit) -> Iterator[Finding]:
         )
         return audit.found(account_subject(account), message, fix=fix)
 
-    found = ServiceAccount.objects.filter(Q(owner=None) | Q(owner__is_active=False), user__is_active=True)
+    found = ServiceAccount.objects.filter(Q(owner=None) | is_active("owner", value=False), is_active("user"))
     yield from each(audit, found.select_related("owner"), "service_account", finding)
 
 

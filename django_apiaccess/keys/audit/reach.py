@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from django.contrib.auth import get_user_model
-from django.core.exceptions import FieldDoesNotExist
 from django.db.models import Q
 
 from ...audit import many
 from ...audit.finding import Finding, Severity
-from ...audit.many import capped, each, some
+from ...audit.many import capped, each, has_field, is_active, some
 from ...audit.rules import rule
 from ...audit.run import Audit
 from ...core import scopes as core_scopes
@@ -63,7 +61,7 @@ def _all_of_them(keys: Any) -> list[str]:
     references=("ASVS 13.2.2", "ASVS 8.2.1", "CWE-250"),
 )
 def of_superusers(audit: Audit) -> Iterator[Finding]:
-    if not _has("is_superuser"):
+    if not has_field("is_superuser"):
         return
 
     def finding(key: Any) -> Finding:
@@ -73,7 +71,7 @@ def of_superusers(audit: Audit) -> Iterator[Finding]:
         )
         return audit.found(key_subject(key), "speaks for a superuser", fix=fix, scopes=sorted(key.scopes)[:20])
 
-    found = usable(audit.now).filter(principal__is_superuser=True, principal__is_active=True)
+    found = usable(audit.now).filter(is_active("principal"), principal__is_superuser=True)
     yield from each(audit, found, "api_key", finding)
 
 
@@ -86,7 +84,7 @@ def of_superusers(audit: Audit) -> Iterator[Finding]:
     references=("ASVS 13.2.2", "ASVS 8.2.1", "CWE-272"),
 )
 def beyond_principal(audit: Audit) -> Iterator[Finding]:
-    active = APIKey.objects.usable(audit.now).filter(principal__is_active=True).exclude(scopes="")
+    active = APIKey.objects.usable(audit.now).filter(is_active("principal")).exclude(scopes="")
     found = dict(sorted(beyond_principals(active), reverse=True))
     newest = list(found)[: many.MOST]
     for start in range(0, len(newest), CHUNK):
@@ -126,10 +124,3 @@ def wider_than_issuer(audit: Audit) -> Iterator[Finding]:
                 yield audit.found(key_subject(key), message, fix=fix)
 
     yield from capped(audit, findings(), "api_key")
-
-
-def _has(name: str) -> bool:
-    try:
-        return bool(get_user_model()._meta.get_field(name))
-    except FieldDoesNotExist:
-        return False

@@ -10,9 +10,8 @@ from ...audit.finding import Finding, Severity
 from ...audit.many import some
 from ...audit.rules import rule
 from ...audit.run import Audit
-from ...core import scopes as core_scopes
 from ..narrowing import WINDOW, unused_scopes
-from .subjects import key_subject
+from .subjects import key_subject, usable
 
 
 @rule(
@@ -24,16 +23,19 @@ from .subjects import key_subject
     references=("ASVS 13.2.2", "ASVS 8.2.1", "CWE-272"),
 )
 def over_privileged(audit: Audit) -> Iterator[Finding]:
-    unused = unused_scopes(WINDOW)
-    for key, seen in islice(unused, many.MOST):
-        used = sorted(core_scopes.registry.expand(key.scopes) & seen.used)
-        message = f"did not use {some(sorted(seen.goes))} in {WINDOW.days} days; it used {some(used)}"
-        yield audit.found(
-            key_subject(key),
-            message,
-            fix=f"manage.py narrow_api_keys {key.pk}",
-            unused=sorted(seen.goes)[:20],
-            stays=sorted(seen.stays)[:20],
-        )
-    if rest := sum(1 for _key in unused):
+    pairs = unused_scopes(WINDOW)
+    told = dict(islice(pairs, many.MOST))
+    keys = usable(audit.now).in_bulk(list(told))
+    for pk, seen in told.items():
+        if pk in keys:
+            message = f"did not use {some(sorted(seen.goes))} in {WINDOW.days} days; it used {some(sorted(seen.used))}"
+            yield audit.found(
+                key_subject(keys[pk]),
+                message,
+                fix=f"manage.py narrow_api_keys {pk}",
+                unused=sorted(seen.goes)[:20],
+                stays=sorted(seen.stays)[:20],
+            )
+    rest = sum(1 for _pair in pairs)
+    if rest:
         yield many.further(audit, "api_key", rest)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import date
 from typing import Any, Final
 
 from django.db.models import Q
 
 from ...audit.finding import Finding, Severity, Subject
-from ...audit.many import capped, each, page_of, word
+from ...audit.many import capped, each, is_active, page_of, word
 from ...audit.rules import rule
 from ...audit.run import Audit
 from ...core import scopes as core_scopes
@@ -19,8 +20,9 @@ from ...events.tags import Action
 from ..models import Grant
 from .facts import power, roles
 
+DAY: Final = r"([0-9]{4}-[0-9]{1,2}-[0-9]{1,2}|[0-9]{1,2}[./][0-9]{1,2}[./][0-9]{4})"
 ENDS: Final = re.compile(
-    r"\b(?:until|till|til|up to|ends?|expires?|to|through|bis)\b\W{0,3}([0-9]{4}-[0-9]{2}-[0-9]{2})", re.IGNORECASE
+    rf"\b(?:until|till|til|up to|ends?|expires?|to|through|bis)\b\W{{0,3}}(?:on )?{DAY}\b", re.IGNORECASE
 )
 """An end that somebody wrote into a reason, where no program reads it."""
 
@@ -79,7 +81,7 @@ def past_reason(audit: Audit) -> Iterator[Finding]:
     today = audit.now.date()
 
     def findings() -> Iterator[Finding]:
-        rows = in_force(audit).filter(ends_at=None, reason__contains="-").order_by("-pk")
+        rows = in_force(audit).filter(ends_at=None, reason__regex="[0-9]{4}").order_by("-pk")
         for grant in rows.iterator(chunk_size=1000):
             named = [day for text in ENDS.findall(grant.reason) if (day := _day(text)) is not None]
             if named and max(named) < today:
@@ -90,10 +92,15 @@ def past_reason(audit: Audit) -> Iterator[Finding]:
 
 
 def _day(text: str) -> date | None:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        return None
+    """The day, as 2027-01-31, 31.1.2027 or 1/31/2027. Of two that it may be, the later one; None for what is none."""
+    numbers = [int(number) for number in re.findall(r"[0-9]+", text)]
+    year, *others = numbers if numbers[0] > 31 else (numbers[2], numbers[1], numbers[0])
+    ways = [others] if numbers[0] > 31 else [others, others[::-1]]
+    days = []
+    for month, day in ways:
+        with suppress(ValueError):
+            days.append(date(year, month, day))
+    return max(days, default=None)
 
 
 @rule(
@@ -110,7 +117,7 @@ def giver_gone(audit: Audit) -> Iterator[Finding]:
         return audit.found(grant_subject(grant), message, fix=ungrant(grant, "Nobody vouches for it"))
 
     left = in_force(audit).select_related("user", "group", "role", "scope", "content_type", "given_by")
-    yield from each(audit, left.filter(given_by__is_active=False), "grant", inactive)
+    yield from each(audit, left.filter(is_active("given_by", value=False)), "grant", inactive)
     given = Event.objects.filter(action=Action.GRANT_GIVEN, actor_kind="user", target_kind="grant").order_by()
     by_people = {int(text) for text in given.values_list("target_id", flat=True).iterator() if text.isdecimal()}
 
@@ -136,7 +143,7 @@ def inactive_holder(audit: Audit) -> Iterator[Finding]:
     def finding(grant: Any) -> Finding:
         return audit.found(grant_subject(grant), "its holder is not active", fix=ungrant(grant, "Left"))
 
-    yield from each(audit, in_force(audit).filter(user__is_active=False), "grant", finding)
+    yield from each(audit, in_force(audit).filter(is_active("user", value=False)), "grant", finding)
 
 
 @rule(

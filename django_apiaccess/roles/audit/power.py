@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from django.contrib.auth import get_user_model
-from django.core.exceptions import FieldDoesNotExist
 
 from ...audit.finding import Finding, Severity, Subject
-from ...audit.many import some
+from ...audit.many import has_field, some
 from ...audit.rules import rule
 from ...audit.run import Audit
 
@@ -27,9 +26,7 @@ ENOUGH: Final = 3
 )
 def superusers(audit: Audit) -> Iterator[Finding]:
     model: Any = get_user_model()
-    try:
-        model._meta.get_field("is_superuser")
-    except FieldDoesNotExist:
+    if not (has_field("is_superuser") and has_field("is_active")):
         return
     found = model._default_manager.filter(is_superuser=True, is_active=True).order_by("pk")
     count = found.count()

@@ -160,3 +160,37 @@ def test_a_phone_of_such_a_user_gets_a_code(ann, mfa):
     done = to(f"mfa/sms/{begun.json()['id']}/confirm/", {"code": sent_code()}, access)
     assert (done.status_code, done.json()["acr"]) == (201, "aal2-sms")
     outbox.clear()
+
+
+def test_the_audit_runs_for_such_users_and_finds_what_there_is(ann, operator):
+    from django_apiaccess.audit.run import FAILED, run
+
+    roles.grant(user=ann, scope="docs:read", by=operator)
+    account = keys.create_service_account(name="printer", owner=ann, purpose="x", by=operator)
+    roles.grant(user=account.user, scope="docs:read", by=operator, reason="x")
+    key = keys.issue(principal=account.user, name="x", scopes=["docs:read"], by=operator, expires_at=None).key
+    found = run().findings
+    assert [finding for finding in found if finding.rule == FAILED] == []
+    assert {
+        (finding.rule, finding.subject.id) for finding in found if finding.rule.startswith(("keys.", "grants."))
+    } == {
+        ("keys.never-expires", str(key.pk)),
+        ("grants.no-reason", str(ann.apiaccess_grants.get().pk)),
+    }
+
+
+def test_the_use_of_scopes_is_recorded_and_keys_are_narrowed_without_time_zones(ann, operator, client_of):
+    from django_apiaccess.exceptions import InvalidChange
+    from django_apiaccess.keys.models import APIKey
+    from django_apiaccess.keys.narrowing import narrow
+
+    for scope in ("docs:read", "docs:write"):
+        roles.grant(user=ann, scope=scope, by=operator)
+    issued = keys.issue(principal=ann, name="x", scopes=["docs:read", "docs:write"], by=operator)
+    assert client_of(issued).get("/by-scope/").status_code == 200
+    flusher.flush()
+    with pytest.raises(InvalidChange, match="too short"):
+        narrow(issued.key, by=operator)
+    APIKey.objects.update(scopes_since=timezone.now() - timedelta(days=91))
+    narrow(issued.key, by=operator)
+    assert APIKey.objects.get(pk=issued.key.pk).scopes == {"docs:read"}

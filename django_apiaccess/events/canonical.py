@@ -16,8 +16,9 @@ from typing import Any, Final
 from .models import Event
 
 VERSION: Final = "1"
-PUBLIC: Final = ("action", "outcome", "reason", "actor_kind", "credential_kind", "target_kind", "method", "count")
+PUBLIC: Final = ("action", "outcome", "actor_kind", "credential_kind", "target_kind", "method", "count")
 PERSONAL: Final = (
+    "reason",
     "actor_id",
     "actor_label",
     "credential_id",
@@ -32,10 +33,8 @@ PERSONAL: Final = (
 
 
 def _json(value: Any) -> bytes:
-    """JSON with one spelling: sorted names, no spaces, no NaN."""
-    return json.dumps(
-        value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False, default=str
-    ).encode()
+    """JSON with one spelling: sorted names, no spaces. A number that is none, which only SQL can have put there, has one too."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, default=str).encode()
 
 
 def commitment(event: Event) -> str:
@@ -69,5 +68,18 @@ def mac(event: Event, peppers: Sequence[str]) -> str:
 
 def is_vouched(event: Event, peppers: Sequence[str]) -> bool:
     """Whether the row is as this app wrote it."""
-    said = b"event|" + content(event)
-    return any(hmac.compare_digest(hmac.digest(pepper.encode(), said, "sha256").hex(), event.mac) for pepper in peppers)
+    said, found = b"event|" + content(event), event.mac.encode(errors="replace")
+    return any(
+        hmac.compare_digest(hmac.digest(pepper.encode(), said, "sha256").hex().encode(), found) for pepper in peppers
+    )
+
+
+def fits(event: Event, before: str) -> bool:
+    """Whether a sealed row is what was sealed behind the link `before`."""
+    sealed_as = link(before, event.seq or 0, content(event))
+    return event.commitment == commitment(event) and event.link == sealed_as
+
+
+def is_blank(event: Event) -> bool:
+    """Whether nothing is in the part that an erasure blanks."""
+    return not event.salt and not any(getattr(event, name) for name in PERSONAL)

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, Final
 
+from django.apps import apps
 from django.db import router, transaction
 from django.db.models import Q
 
-from . import delivery, sealing
+from . import canonical, delivery, sealing, sealing_key
 from .models import Checkpoint, Event
 from .record import changed
 from .source import Actor
 from .tags import Action
 
 BATCH: Final = 1000
+logger: Final = logging.getLogger("django_apiaccess")
 
 
 def prunable(before: datetime) -> int:
@@ -26,8 +30,8 @@ def prunable(before: datetime) -> int:
 def prune_events(before: datetime) -> int:
     """Delete the sealed events from before that, as far as they are the front of the chain, in batches. Returns how many.
 
-    What is not sealed is sealed first. Each batch leaves a stub: signed, it says where the chain goes on. What a sink that acknowledges
-    does not have yet is kept until it does.
+    What does not fit the chain stays, and all after it. What is not sealed is sealed first. Each batch leaves a stub: signed, it says where
+    the chain goes on. What a sink that acknowledges does not have yet is kept until it does.
     """
     sealing.seal()
     database = router.db_for_write(Event)
@@ -37,15 +41,35 @@ def prune_events(before: datetime) -> int:
         with transaction.atomic(using=database):
             sealing.end_of_chain()
             events = Event.objects.using(database)
-            batch = list(events.filter(seq__lte=upto).order_by("seq").values_list("pk", "seq", "link")[:BATCH])
-            if not batch:
+            batch = list(events.filter(seq__lte=upto).order_by("seq")[:BATCH])
+            whole = _whole(batch, database)
+            if whole:
+                rows: Any = events.filter(pk__in=[event.pk for event in whole])
+                rows._raw_delete(database)  # noqa: SLF001 - no signals, no loading
+                first, last = whole[0].seq or 1, whole[-1].seq or 1
+                sealing.checkpoint(Checkpoint.Kind.PRUNE, first, last, whole[-1].link)
+                total += len(whole)
+            if not batch or len(whole) < len(batch):
                 return total
-            first, (_pk, last, link) = batch[0][1], batch[-1]
-            rows: Any = events.filter(pk__in=[pk for pk, _seq, _link in batch])
-            rows._raw_delete(database)  # noqa: SLF001 - no signals, no loading
-            sealing.checkpoint(Checkpoint.Kind.PRUNE, first or 1, last or 1, link)
-            total += len(batch)
     return total
+
+
+def _whole(batch: list[Event], database: str) -> list[Event]:
+    """Those at the front of the batch that fit the chain. What does not fit is evidence: it is kept, with all that comes after it."""
+    if not batch:
+        return []
+    seq = (batch[0].seq or 1) - 1
+    stubs = Checkpoint.objects.using(database).filter(kind=Checkpoint.Kind.PRUNE, seq=seq)
+    known = [row.link for row in stubs if sealing_key.is_signed(sealing.said_by(row), row.key_id, row.signature)]
+    link = "" if seq == 0 else next(iter(known), None)
+    whole: list[Event] = []
+    for event in batch:
+        if link is None or event.seq != seq + 1 or not canonical.fits(event, link):
+            logger.error("Event %s does not fit the audit log's chain: nothing is pruned from there on", event.seq)
+            break
+        whole.append(event)
+        seq, link = event.seq, event.link
+    return whole
 
 
 def _prefix(before: datetime) -> int | None:
@@ -63,11 +87,11 @@ def _prefix(before: datetime) -> int | None:
 def erase(events: Any, *, by: Actor, reason: str) -> int:
     """Blank the personal part of events, for good; the chain still verifies, and an event says which were erased. Returns how many.
 
-    The events that say so are left as they are: without them the blanks would look like tampering.
+    The events that say so, or that speak of tampering, are left as they are: without them the blanks would look like it.
     """
     sealing.seal()
     total = 0
-    erasable = events.filter(erased=False).exclude(action=Action.EVENTS_ERASED)
+    erasable = events.filter(erased=False).exclude(action__in=KEPT)
     pending = sorted(erasable.values_list("pk", flat=True))
     for start in range(0, len(pending), BATCH):
         with transaction.atomic():
@@ -87,7 +111,9 @@ def erase(events: Any, *, by: Actor, reason: str) -> int:
     return total
 
 
+KEPT: Final = (Action.EVENTS_ERASED, Action.EVENTS_UNVOUCHED)
 BLANK: Final = {
+    "reason": "",
     "actor_id": "",
     "actor_label": "",
     "credential_id": "",
@@ -100,6 +126,31 @@ BLANK: Final = {
 
 
 def about(user: Any) -> Any:
-    """The events that a person did, or that were done to their account."""
-    of_account = Q(target_kind=user._meta.model_name, target_id=str(user.pk))
-    return Event.objects.filter(Q(actor_kind="user", actor_id=str(user.pk)) | of_account)
+    """The events that a person did, that were done to their account and to what is theirs (keys, sessions, grants, requests, factors), and
+    that name them in their details. What was theirs and is gone is found by the name alone.
+    """
+    names = {user.get_username(), str(user)}
+    entries = ("principal", "before__principal", "requester", "holder", "user", "owner")
+    named = [Q(**{f"details__{entry}": name}) for entry in entries for name in names]
+    named.append(Q(details__user=str(user.pk)))
+    found = Q(actor_kind="user", actor_id=str(user.pk)) | Q(target_kind=user._meta.model_name, target_id=str(user.pk))
+    for condition in (*named, *_theirs(user)):
+        found |= condition
+    return Event.objects.filter(found)
+
+
+def _theirs(user: Any) -> Iterator[Q]:
+    """Conditions for events on rows that belong to the user: by the names of models, this module stands below their features."""
+    for config in apps.get_app_configs():
+        if not config.name.startswith("django_apiaccess"):
+            continue
+        for model in config.get_models():
+            for field in model._meta.concrete_fields:
+                if field.is_relation and field.name in OWNING and isinstance(user, field.related_model or ()):
+                    ids = model._base_manager.filter(**{field.name: user.pk}).values_list("pk", flat=True)
+                    kind = model._meta.model_name
+                    yield Q(target_kind=kind, target_id__in=[str(pk) for pk in ids])
+
+
+OWNING: Final = frozenset({"user", "principal", "requester", "owner"})
+"""Names of the columns that say whose a row is."""

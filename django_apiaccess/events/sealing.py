@@ -9,7 +9,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from typing import Final
+from datetime import UTC
+from typing import Any, Final
 
 from django.db import DatabaseError, router, transaction
 from django.db.models import F
@@ -20,6 +21,8 @@ from ..conf import access_settings
 from . import canonical, sealing_key
 from .delivery import background_delivery
 from .models import Checkpoint, Event, SealedTo
+from .source import Actor
+from .tags import Action
 
 BATCH: Final = 500
 logger: Final = logging.getLogger("django_apiaccess.checkpoints")
@@ -55,6 +58,9 @@ def _seal_batch() -> int:
     events = list(unsealed.order_by("pk")[:BATCH])
     if not events:
         return 0
+    trace = _trace(end, events)
+    if trace is not None:
+        events.append(trace)
     seq, link = end.seq, end.link
     for event in events:
         seq += 1
@@ -64,6 +70,35 @@ def _seal_batch() -> int:
     SealedTo.objects.using(router.db_for_write(SealedTo)).filter(pk=1).update(seq=seq, link=link)
     checkpoint(Checkpoint.Kind.SEAL, end.seq + 1, seq, link)
     return len(events)
+
+
+def _trace(end: SealedTo, events: list[Event]) -> Event | None:
+    """The event that tells of what was tampered with before it is sealed: the chain would else bless it. None: nothing was.
+
+    It is sealed with the others, so that no SQL takes it away again: `verify` reports what it says for as long as it is there.
+    """
+    from .record import changed
+
+    told: dict[str, Any] = {}
+    odd = [place for place, event in enumerate(events, start=end.seq + 1) if not _is_vouched(event)]
+    if odd:
+        told["events"] = [[place, events[place - end.seq - 1].uid] for place in odd]
+    if end.seq and not is_signed_end(end):
+        told["unsigned_end"] = end.seq
+    if not told:
+        return None
+    logger.error("The audit log was tampered with: %s", told)
+    return changed(Action.EVENTS_UNVOUCHED, None, by=Actor.system(), label="the audit log", **told)
+
+
+def _is_vouched(event: Event) -> bool:
+    return canonical.is_vouched(event, access_settings.PEPPERS)
+
+
+def is_signed_end(end: SealedTo) -> bool:
+    """Whether a checkpoint of ours says that the chain ends there: its end in the database is not signed itself."""
+    there = Checkpoint.objects.using(router.db_for_write(Checkpoint)).filter(seq=end.seq, link=end.link)
+    return any(sealing_key.is_signed(said_by(row), row.key_id, row.signature) for row in there)
 
 
 def checkpoint(kind: Checkpoint.Kind, first_seq: int, seq: int, link: str) -> Checkpoint:
@@ -77,7 +112,8 @@ def checkpoint(kind: Checkpoint.Kind, first_seq: int, seq: int, link: str) -> Ch
 
 def said_by(made: Checkpoint) -> bytes:
     """What a checkpoint's signature is over."""
-    return f"django_apiaccess|{made.kind}|{made.first_seq}|{made.seq}|{made.link}".encode()
+    at = made.at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")
+    return f"django_apiaccess|{at}|{made.kind}|{made.first_seq}|{made.seq}|{made.link}".encode()
 
 
 def as_line(made: Checkpoint) -> str:
@@ -132,6 +168,8 @@ class BackgroundSealer:
             self._count += 1  # the next flush tries again
             self._since = float("-inf")
             raise
+        except Exception:  # whatever it is, the others of this flush are not to blame; `verify_events` says more
+            logger.exception("Events could not be sealed")
         finally:
             self._busy.release()
 

@@ -79,4 +79,5 @@ class Action(StrEnum):
     CREDENTIAL_REFUSED = "credential.refused"
     ACCESS_DENIED = "access.denied"
     EVENTS_ERASED = "events.erased"
+    EVENTS_UNVOUCHED = "events.unvouched"
     CHANGE_REFUSED = "change.refused"

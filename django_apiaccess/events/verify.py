@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from django.db.models import Q
@@ -98,7 +99,10 @@ def _all(
             )
     yield from walk.problems(0 if end is None else end.seq)
     yield from walk.erasures()
-    yield from _end(walk, end, {seq for seq in seals if end is None or seq <= end.seq})
+    yield from walk.traces()
+    within = {seq: row for seq, row in seals.items() if end is None or seq <= end.seq}
+    yield from _gaps(within)
+    yield from _end(walk, end, set(within))
     yield from _beyond(0 if end is None else end.seq)
     yield from _unsealed()
     yield from _against_copies(walk, copies)
@@ -116,7 +120,10 @@ class _Walk:
         self.links: dict[int, str] = {}
         """The link at each checkpoint's place."""
         self._erased: dict[str, int] = {}
-        self._announced: set[str] = set()
+        self._announced: dict[str, list[str]] = {}
+        """The uids that each event of an erasure names, by its own."""
+        self._unvouched: dict[str, int] = {}
+        self._unsigned_ends: list[int] = []
 
     def problems(self, end: int) -> Iterator[Problem]:
         """What is wrong with the events up to where the chain ends."""
@@ -137,6 +144,8 @@ class _Walk:
                 yield Problem(event.seq, f"{_named(event)} was changed: its personal part is not what was sealed")
             elif event.link != expected and not broken:
                 yield Problem(event.seq, f"{_named(event)} was changed, inserted or moved: it does not fit the chain")
+            if event.erased and not canonical.is_blank(event):
+                yield Problem(event.seq, f"{_named(event)} was erased, and something was written into it since")
             broken = False  # go on from what the row says: what follows may be whole
             self.seq, self.link = event.seq, event.link
             self._note(event)
@@ -156,15 +165,41 @@ class _Walk:
         if event.erased:
             self._erased[event.uid] = event.seq or 0
         if event.action == Action.EVENTS_ERASED and isinstance(event.details, dict):
-            self._announced.update(event.details.get("uids", ()))
+            self._announced[event.uid] = list(event.details.get("uids", ()))
+        if event.action == Action.EVENTS_UNVOUCHED and isinstance(event.details, dict):
+            self._unvouched.update({uid: seq for seq, uid in event.details.get("events", ())})
+            if "unsigned_end" in event.details:
+                self._unsigned_ends.append(event.details["unsigned_end"])
+
+    def traces(self) -> Iterator[Problem]:
+        """What the sealer found before it sealed, and wrote into the chain."""
+        for seq in self._unvouched.values():
+            yield Problem(seq, "it was not written by this app, or was changed before it was sealed")
+        for seq in self._unsigned_ends:
+            yield Problem(
+                seq, "the chain ended here without a checkpoint when it went on: what stands before was made anew"
+            )
 
     def erasures(self) -> Iterator[Problem]:
         """Erasing personal data is an event itself; blanks that no event speaks of were made by hand."""
         later = Event.objects.filter(Q(seq=None) | Q(seq__gt=self.seq), action=Action.EVENTS_ERASED)
-        announced = self._announced.union(*(event.details.get("uids", ()) for event in later if _is_vouched(event)))
+        announced = {uid for event in later if _is_vouched(event) for uid in event.details.get("uids", ())}
+        for speaker, uids in self._announced.items():
+            if speaker not in self._unvouched:
+                announced.update(uids)
         for uid, seq in self._erased.items():
             if uid not in announced:
                 yield Problem(seq, "its personal part was blanked, and no event says that it was erased")
+
+
+def _gaps(seals: dict[int, Checkpoint]) -> Iterator[Problem]:
+    """The checkpoints of sealing join up: each begins where the one before it ended."""
+    reached = 0
+    for seq in sorted(seals):
+        first = seals[seq].first_seq
+        if first != reached + 1:
+            yield Problem(reached + 1, f"no checkpoint is there for {reached + 1} to {first - 1}: it was removed")
+        reached = seq
 
 
 def _end(walk: _Walk, end: SealedTo | None, seals: set[int]) -> Iterator[Problem]:
@@ -209,8 +244,9 @@ def _against_copies(walk: _Walk, copies: list[str]) -> Iterator[Problem]:
         if not parts:
             continue
         try:
-            _at, kind, first, seq, link, key, signature = parts
-            row = Checkpoint(kind=kind, first_seq=int(first), seq=int(seq), link=link, key_id=key, signature=signature)
+            at, kind, first, seq, link, key, signature = parts
+            row = Checkpoint(at=datetime.fromisoformat(at), kind=kind, link=link, key_id=key, signature=signature)
+            row.first_seq, row.seq = int(first), int(seq)
         except ValueError:
             yield Problem(0, f"line {number} of the copies is no checkpoint")
             continue

@@ -38,6 +38,7 @@ NOTHING = {
     "client assertions": 0,
     "client secrets": 0,
     "consents": 0,
+    "unused registrations": 0,
     "secrets": 0,
     "keys": 0,
     "key requests": 0,

@@ -268,6 +268,105 @@ def test_LG05_an_event_slipped_in_behind_the_end_is_found(write: Any) -> None:
     assert any("the chain ends at 3" in text for text in problems())
 
 
+# -- before the seal: what was tampered with is not blessed by it
+
+
+def test_LG05_what_was_changed_or_made_up_before_the_seal_is_told_for_good(write: Any) -> None:
+    write(3)
+    sealing.seal()
+    write(2)
+    sql("UPDATE django_apiaccess_event SET actor_label = 'innocent' WHERE seq IS NULL AND action = 'key.created'")
+    forged = Event.objects.create(action="grant.given", outcome="success", target_label="everything")
+    sealing.seal()
+    write(5)
+    sealing.seal()
+    found = problems()
+    assert [text[:8] for text in found] == ["event 4:", "event 6:"]
+    assert all("before it was sealed" in text for text in found)
+    assert Event.objects.get(pk=forged.pk).seq == 6
+
+
+def test_LG05_the_trace_of_it_cannot_be_taken_away_by_sql_or_erased(write: Any) -> None:
+    Event.objects.create(action="grant.given", outcome="success")
+    sealing.seal()
+    trace = Event.objects.get(action=Action.EVENTS_UNVOUCHED)
+    assert retention.erase(Event.objects.filter(pk=trace.pk), by=ERASER, reason="x") == 0
+    sql("UPDATE django_apiaccess_event SET details = '{}' WHERE id = %s", trace.pk)
+    assert any(text.startswith(f"event {trace.seq}: ") for text in problems())
+    sql("DELETE FROM django_apiaccess_event WHERE id = %s", trace.pk)
+    assert problems()
+
+
+def test_LG05_a_forged_word_of_an_erasure_erases_nothing_unseen(write: Any) -> None:
+    write(3)
+    sealing.seal()
+    victim = sealed(2)
+    Event.objects.create(action=Action.EVENTS_ERASED, outcome="success", details={"uids": [victim.uid]})
+    sealing.seal()
+    Event.objects.filter(seq=2).update(erased=True, salt="", address=None, details={}, **retention.BLANK)
+    assert any("event 2: its personal part was blanked" in text for text in problems())
+
+
+def rewrite(first: int) -> None:
+    """Make the chain anew by SQL alone, from that place on, without its checkpoints."""
+    link = sealed(first - 1).link
+    Event.objects.filter(seq=first).update(target_label="another")
+    for event in Event.objects.filter(seq__gte=first).order_by("seq"):
+        event.commitment = canonical.commitment(event)
+        link = canonical.link(link, event.seq or 0, canonical.content(event))
+        event.link = link
+        event.save()
+    Checkpoint.objects.filter(seq__gte=first).delete()
+    SealedTo.objects.update(link=link)
+
+
+def test_LG05_a_chain_made_anew_by_sql_is_still_found_after_the_app_sealed_behind_it(write: Any) -> None:
+    for _ in range(3):
+        write(2)
+        sealing.seal()
+    rewrite(4)
+    assert problems()
+    write(1)
+    sealing.seal()
+    write(4)
+    sealing.seal()
+    found = problems()
+    assert any("the chain ended here without a checkpoint" in text for text in found)
+    assert any("no checkpoint is there for 3 to 6" in text for text in found)
+
+
+def test_LG05_a_removed_checkpoint_is_found(write: Any) -> None:
+    for _ in range(3):
+        write(2)
+        sealing.seal()
+    Checkpoint.objects.filter(seq=4).delete()
+    assert problems() == ["event 3: no checkpoint is there for 3 to 4: it was removed"]
+
+
+def test_LG05_a_changed_time_of_a_checkpoint_is_found(write: Any) -> None:
+    write(2)
+    sealing.seal()
+    Checkpoint.objects.update(at=timezone.now() - timedelta(days=1))
+    assert any("not signed by a key of ours" in text for text in problems())
+
+
+@pytest.mark.parametrize("mac", ["é", "\N{GRINNING FACE}" * 8, "0" * 64])
+def test_a_row_with_an_odd_digest_is_told_and_stops_nothing(write: Any, mac: str) -> None:
+    write(2)
+    Event.objects.filter(pk=Event.objects.order_by("pk")[0].pk).update(mac=mac)
+    assert any("not written by this app" in text for text in problems())
+    assert sealing.seal() == 3
+    assert any(text.startswith("event 1: ") for text in problems())
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL takes no such number")
+def test_a_number_that_is_none_stops_no_sealing(write: Any) -> None:
+    write(2)
+    sql("UPDATE django_apiaccess_event SET details = '{\"a\": 1e999}' WHERE action = 'key.created'")
+    assert sealing.seal() == 3
+    assert any(text.startswith("event 1: ") for text in problems())
+
+
 # -- while others work
 
 
@@ -353,7 +452,47 @@ def test_only_the_front_is_pruned(write: Any) -> None:
     assert retention.prunable(timezone.now() - timedelta(days=10)) == 0
 
 
+def test_LG08_what_does_not_fit_the_chain_is_kept_with_all_that_comes_after_it(write: Any) -> None:
+    write(6)
+    sealing.seal()
+    Event.objects.filter(seq=3).update(at=timezone.now() - timedelta(days=4000))
+    assert retention.prune_events(timezone.now() + timedelta(days=1)) == 2
+    assert list(Event.objects.order_by("seq").values_list("seq", flat=True)) == [3, 4, 5, 6]
+    assert any(text.startswith("event 3: ") for text in problems())
+    assert retention.prune_events(timezone.now() + timedelta(days=1)) == 0
+
+
+def test_LG08_events_made_old_by_sql_are_not_pruned(write: Any, tmp_path: Path) -> None:
+    write(6)
+    sealing.seal()
+    Event.objects.filter(seq__lte=4).update(at=timezone.now() - timedelta(days=4000))
+    assert retention.prune_events(timezone.now() - timedelta(days=365)) == 0
+    assert not Checkpoint.objects.filter(kind="prune").exists()
+
+
+def test_LG08_a_stub_that_somebody_made_up_lets_nothing_be_pruned(write: Any) -> None:
+    write(4)
+    sealing.seal()
+    link = sealed(2).link
+    sql("DELETE FROM django_apiaccess_event WHERE seq <= 2")
+    Checkpoint.objects.create(kind="prune", first_seq=1, seq=2, link=link, key_id="0" * 16, signature="AAAA")
+    assert retention.prune_events(timezone.now() + timedelta(days=1)) == 0
+
+
 # -- erasing
+
+
+def test_LG05_what_is_written_into_an_erased_event_is_found(write: Any) -> None:
+    write(4)
+    sealing.seal()
+    retention.erase(Event.objects.filter(seq=2), by=ERASER, reason="asked for")
+    for column, value in [("actor_label", "framed"), ("details", '{"x": 1}'), ("reason", "because"), ("salt", "0")]:
+        before = getattr(sealed(2), column)
+        sql(f"UPDATE django_apiaccess_event SET {column} = %s WHERE seq = 2", value)
+        assert problems() == ["event 2: " + problems()[0][9:]]
+        assert "written into it since" in problems()[0]
+        Event.objects.filter(seq=2).update(**{column: before})
+    assert problems() == []
 
 
 def test_erased_personal_data_is_gone_and_the_chain_whole(write: Any) -> None:

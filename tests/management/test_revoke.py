@@ -270,9 +270,9 @@ def test_a_key_that_is_used_between_the_choice_and_its_end_goes_on(run, old, ope
     busy, idle = old("busy"), old("idle")
     chosen = APIKey.objects.unused_for(timedelta(days=180))
 
-    def used_meanwhile(name, really=service.bump):
+    def used_meanwhile(name, really=service.bump, **how):
         APIKey.objects.filter(pk=busy.pk).update(last_used_at=timezone.now())
-        really(name)
+        really(name, **how)
 
     monkeypatch.setattr(service, "bump", used_meanwhile)
     assert service.revoke(chosen, reason="Nobody uses it", by=operator) == 1

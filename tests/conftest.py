@@ -35,8 +35,8 @@ hypothesis_settings.register_profile("suite", deadline=None, derandomize=True)
 hypothesis_settings.load_profile("suite")
 
 
-ONCE = ("core", "docs")
-"""Folders whose tests know no database, or bring their own."""
+ONCE = ("browser", "core", "docs", "sms")
+"""Folders whose tests know no database, bring their own, or ask for pages that other tests ask for on every database."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -32,7 +32,7 @@ def passes(behaviour, project, **environment):
     assert "skipped" not in done.stdout
 
 
-@pytest.mark.parametrize("storage", ["plain", "hashed"])
+@pytest.mark.parametrize("storage", ["plain", pytest.param("hashed", marks=pytest.mark.once)])
 def test_its_living_tokens_are_accepted_read_only(storage):
     passes("dot_behaviour.py", "dot_settings", DOT_STORAGE=storage)
 

@@ -91,16 +91,20 @@ def rotate_many(
 
 
 def _promote(issued: list[Issued], staged: list[APIKeySecret], until: datetime, by: Actor) -> None:
-    """Make the staged secrets the current ones, in place of whichever are current now: another rotation may have come in between."""
+    """Make the staged secrets the current ones, in place of whichever are current now: another rotation may have come in between.
+
+    One that was reported as leaked meanwhile stays as the report left it, and the key goes on with the secret that it has.
+    """
     now = timezone.now()
     with transaction.atomic():
         bump(Generation.CREDENTIALS, sessions=False)
-        mine = APIKeySecret.objects.filter(public_id__in=[secret.public_id for secret in staged])
+        mine = APIKeySecret.objects.filter(public_id__in=[secret.public_id for secret in staged], leaked_at=None)
         key_ids = list(mine.values_list("key_id", flat=True))
         APIKeySecret.objects.current().filter(key__in=key_ids).update(retired_at=now)
         mine.update(retired_at=None, expires_at=None)
         _shorten(key_ids, until)
-        done = ((entry.key, {"old_secret_valid_until": until.isoformat()}) for entry in issued)
+        facts = {"old_secret_valid_until": until.isoformat()}
+        done = ((entry.key, facts) for entry in issued if entry.key.pk in key_ids)
         changed_many(Action.KEY_ROTATED, done, by=by)
 
 

@@ -11,14 +11,17 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from django_apiaccess import declare_scope
+from django_apiaccess.authn.kinds import Client, Presented
+from django_apiaccess.core.requirement import HasRole
 from django_apiaccess.core.scopes import registry
 from django_apiaccess.events.models import Event
-from django_apiaccess.events.source import Actor
+from django_apiaccess.events.source import Actor, Where
 from django_apiaccess.exceptions import ApprovalRequired, FourEyes
 from django_apiaccess.keys import service as keys
 from django_apiaccess.keys.approvals import policy as approval_policy
 from django_apiaccess.keys.approvals import service as approvals
 from django_apiaccess.keys.approvals.models import KeyRequest
+from django_apiaccess.keys.credential import APIKeyKind
 from django_apiaccess.keys.models import APIKey
 from django_apiaccess.roles import service as roles
 from tests.adminkit import allow
@@ -38,6 +41,12 @@ def approved_key(ann, bob, ask, session_of):
     step(session_of(bob), number, "approve")
     step(session_of(ann), number, "claim")
     return APIKey.objects.get()
+
+
+@pytest.fixture
+def caller_with():
+    """`caller_with(issued)`: the access of a request with this key."""
+    return lambda issued: APIKeyKind().authenticate(Presented("api-key", issued.text), Client(Where("203.0.113.7")))
 
 
 # -- scopes that reach a guarded one
@@ -88,6 +97,31 @@ def test_a_key_with_rights_of_a_guarded_role_needs_approval(make_user, make_role
     with pytest.raises(ApprovalRequired):
         keys.issue(principal=ann, name="x", scopes=["docs:write"], by=operator)
     keys.issue(principal=eve, name="x", scopes=["docs:read"], by=operator)
+
+
+def test_a_role_of_permissions_alone_is_guarded_by_what_the_scopes_open(make_user, make_role, policy, operator):
+    roles.save_role(name="manager", scopes=[], permissions=["testapp.delete_document"], by=operator)
+    policy(ROLES=["manage*"])
+    ann = make_user("ann", "docs:delete", "docs:read", role="manager")
+    with pytest.raises(ApprovalRequired, match="the role manager"):
+        keys.issue(principal=ann, name="x", scopes=["docs:delete"], by=operator)
+    keys.issue(principal=ann, name="x", scopes=["docs:read"], by=operator)
+    keys.issue(principal=make_user("eve", "docs:delete"), name="x", scopes=["docs:delete"], by=operator)
+
+
+@pytest.mark.parametrize("permissions", [[], ["testapp.delete_document"], ["testapp.view_document"]])
+@pytest.mark.parametrize("scopes", [[], ["docs:read"], ["reports:read", "docs:delete"]])
+def test_no_key_that_passes_for_a_guarded_role_is_made_without_approval(
+    make_user, policy, operator, caller_with, permissions, scopes
+):
+    roles.save_role(name="manager", scopes=scopes, permissions=permissions, by=operator)
+    ann = make_user("ann", "docs:*", "reports:*", role="manager")
+    for asked in (["docs:read"], ["docs:delete"], ["docs:*"], ["reports:read"], ["docs:*", "reports:*"]):
+        policy()
+        issued = keys.issue(principal=ann, name="x", scopes=asked, by=operator)
+        passes = caller_with(issued).has(HasRole("manager"))
+        policy(ROLES=["manager"])
+        assert approval_policy.why(ann, asked) or not passes
 
 
 def only_services(principal, scopes):
@@ -264,6 +298,20 @@ def test_what_a_person_gives_a_client_needs_nobody_else(ann, operator):
 def test_scopes_that_need_nobody_are_told_apart(ann):
     assert approval_policy.unguarded(ann, ["docs:*"]) == {"docs:read", "docs:write"}
     assert approval_policy.unguarded(ann, ["docs:write"]) == {"docs:write"}
+
+
+def reads_all(principal, scopes):
+    return {"docs:read", "reports:read"} <= scopes
+
+
+def test_scopes_that_need_approval_together_are_not_passed_one_by_one(make_user, policy, auth_tokens):  # noqa: F811
+    policy(FUNCTION="tests.keys.approvals.test_bypasses.reads_all")
+    ann, eve = make_user("ann", "docs:read", "reports:read"), make_user("eve", "docs:write")
+    assert approval_policy.unguarded(ann, ["docs:read", "reports:read"]) == frozenset()
+    assert approval_policy.unguarded(eve, ["docs:write"]) == {"docs:write"}
+    auth_tokens(ann.pk)
+    (skipped,) = imported("--from", "drf-authtoken", "--scopes-from-principal")["skipped"]
+    assert "another person's approval" in skipped["reason"]
 
 
 def test_an_import_leaves_guarded_scopes_out(make_user, drf_keys, auth_tokens):  # noqa: F811

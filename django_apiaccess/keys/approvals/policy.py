@@ -10,11 +10,12 @@ from django.utils.module_loading import import_string
 
 from ...conf import access_settings
 from ...core import scopes as core_scopes
-from ...exceptions import ApprovalRequired
+from ...events.source import Actor
+from ...exceptions import ApprovalRequired, FourEyes
 from ...roles.policy import current_policy
 from ...roles.rights import held_by
 from .. import bounds
-from ..models import APIKey
+from ..models import APIKey, ServiceAccount
 
 
 def active() -> bool:
@@ -107,6 +108,23 @@ def check(key: APIKey, before: APIKey | None = None) -> None:
         raise ApprovalRequired(
             f"Another person must approve this because of {reason}. Say in 'justification' what it is for, and it is asked for.",
             key,
+        )
+
+
+def check_takes(principal: Any, names: Iterable[str], by: Actor) -> None:
+    """Raise `FourEyes` where the actor alone would get a secret of somebody else's that needs another person's approval.
+
+    Its principal, and the owner of a service account, renew it: they were approved. An operator at the shell is bound by no policy.
+    """
+    if by.user is None or by.user.pk == principal.pk or not active():
+        return
+    if ServiceAccount.objects.filter(user=principal.pk, owner=by.user.pk).exists():
+        return
+    reason = why(principal, names)
+    if reason:
+        raise FourEyes(
+            f"Only {principal.get_username()}, or the owner of that service account, may have a new secret of this, because of {reason}. "
+            "Ask them to rotate it, or ask for a key of your own, which another person approves."
         )
 
 

@@ -30,7 +30,7 @@ def managing_key(by: Actor) -> APIKey | None:
         return None
     if via.revoked_at is not None:  # between the request's authentication and now
         raise NotHeld("This key is revoked.")
-    lasts = APIKeySecret.objects.filter(pk=by.credential.secret_id, key=via, expires_at=None)
+    lasts = APIKeySecret.objects.filter(pk=by.credential.secret_id or 0, key=via, expires_at=None)
     if not lasts.exists():  # asked now: it may have been reported as leaked since the request was authenticated
         raise NotHeld(
             "This secret was replaced by a rotation, or leaked: it makes and changes no keys any more. Use the new one."

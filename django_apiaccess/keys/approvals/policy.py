@@ -50,8 +50,8 @@ def _matches(name: str, pattern: str) -> bool:
 def guarded_roles(principal: Any, names: Iterable[str]) -> frozenset[str]:
     """The roles of `principal` that match a pattern of `ROLES` and of whose rights a key with the scopes `names` would carry one.
 
-    A right is a scope that the role gives, or a Django permission that the role gives and that these scopes open. So every key that satisfies
-    `HasRole` of such a role is among them: it covers all that the role gives.
+    A right is a scope that the role gives, or a Django permission that the role gives and that these scopes open. So every key that
+    satisfies `HasRole` of such a role is among them: it covers all that the role gives.
     """
     patterns = access_settings.APPROVALS["ROLES"]
     if not patterns or principal._state.adding:  # who is not there yet has no role
@@ -90,7 +90,7 @@ def why(principal: Any, names: Iterable[str]) -> str:
 def unguarded(principal: Any, names: Iterable[str]) -> frozenset[str]:
     """The scopes among `names`, wildcards written out, that a key of `principal` can have with nobody's approval.
 
-    None where each passes alone and all of them together do not, as a `FUNCTION` may have it: which of them to leave out is not ours to say.
+    None where each passes alone and all of them together do not, as a `FUNCTION` may have it: which to leave out is not ours to say.
     """
     names = frozenset(names)
     if not why(principal, names):

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any, Final
 
 ELLIPSIS: Final = "…"
@@ -97,7 +98,7 @@ def redact_value(value: Any, depth: int = 0) -> Any:
     if isinstance(value, bytes | bytearray | memoryview):
         clean = redact(bytes(value).decode("latin-1"))
         return clean.encode("latin-1", "replace")
-    if not isinstance(value, Mapping | Sequence | Set | deque):
+    if not isinstance(value, Mapping | Sequence | AbstractSet | deque):
         return value
     if depth >= MAX_DEPTH:
         return ELLIPSIS
@@ -112,7 +113,7 @@ def _redact_entry(name: Any, item: Any, depth: int) -> Any:
 
 def _redact_items(value: Any, depth: int) -> Any:
     items = [redact_value(item, depth) for item in value]
-    if len(items) == 2 and not isinstance(value, Set) and is_secret_name(value[0]):
+    if len(items) == 2 and not isinstance(value, AbstractSet) and is_secret_name(value[0]):
         items[1] = ELLIPSIS  # a header as a pair
     kind = next((one for one in (tuple, set, frozenset) if isinstance(value, one)), list)
     return kind(items)

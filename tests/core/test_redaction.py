@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import time
-from collections import OrderedDict, deque, namedtuple
+from collections import OrderedDict, deque
 from types import MappingProxyType
+from typing import NamedTuple
 
 import pytest
 from hypothesis import given
@@ -19,6 +20,13 @@ KEY = BODY + secrets.checksum(BODY)
 SECRET = KEY.split("_")[2]
 ID = KEY.split("_")[1]
 JWT = "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiI3In0.c2lnbmF0dXJlLXRoYXQtaXMtbG9uZy1lbm91Z2g"
+
+
+class Pair(NamedTuple):
+    key: str
+    number: int
+
+
 pieces = st.one_of(
     st.text(max_size=30),
     st.sampled_from(["_", "ak_", "Bearer ", "Authorization: ", "eyJ", ".", "\n", '"', "'", "=", KEY[:30]]),
@@ -152,7 +160,7 @@ def test_values_are_hidden_by_the_name_of_their_entry() -> None:
 
 @pytest.mark.parametrize("value", [
     bytearray(KEY.encode()), memoryview(KEY.encode()), frozenset([KEY]), deque([KEY]), MappingProxyType({"a": KEY}), OrderedDict(a=KEY),
-    {KEY: 1}.keys(), namedtuple("Pair", "a b")(KEY, 1), [(MappingProxyType({"Authorization": SECRET}),)],
+    {KEY: 1}.keys(), Pair(KEY, 1), [(MappingProxyType({"Authorization": SECRET}),)],
 ], ids=lambda value: type(value).__name__)  # fmt: skip
 def test_every_mapping_sequence_and_set_is_looked_into(value: object) -> None:
     assert SECRET not in repr(redact_value(value))

@@ -85,8 +85,8 @@ def outlooks(keys: Collection[APIKey], *, window: timedelta = WINDOW) -> Mapping
 def used_by(ids: Iterable[int], *, window: timedelta = WINDOW) -> dict[int, frozenset[str]]:
     """The scopes that each of these keys, or a key that was issued through it, used within `window`.
 
-    Also one that was revoked since: programs that make a key for each job use their scopes through these. A key below that still works and is
-    too young to be judged counts as using all it has.
+    Also one that was revoked since: programs that make a key for each job use their scopes through these. A key below that still works
+    and is too young to be judged counts as using all it has.
     """
     now = timezone.now()
     root_of = {pk: {pk} for pk in ids}  # key id to those of the asked ids that it stands below

@@ -6,8 +6,9 @@ import sys
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.http import HttpRequest
-from django.test import RequestFactory
+from django.test import AsyncRequestFactory, RequestFactory
 
 from django_apiaccess.core import secrets
 from django_apiaccess.errors import RedactingExceptionReporter, RedactingReporterFilter
@@ -90,6 +91,45 @@ def test_keys_in_the_address_and_in_the_exception_are_hidden(reported):
     assert SECRET not in text
     assert "code-value</pre>" not in text
     assert f"bad key ak_{KEY.split('_')[1]}_…" in text
+
+
+def test_a_key_that_stands_in_the_path_is_hidden(reported):
+    text = reported(RequestFactory().get(f"/api/{KEY}/"))
+    assert SECRET not in text
+    assert f"/api/ak_{KEY.split('_')[1]}_…/" in text
+
+
+@pytest.mark.parametrize("name", ["token", "user_code", "code", "to%6Ben", "client_secret", "api_key", "password"])
+def test_parameters_that_hold_a_credential_are_hidden_wherever_the_address_is_shown(reported, name):
+    http = RequestFactory().get(
+        f"/x/?page=7&{name}=opaque-123&q=plain-text", HTTP_REFERER=f"https://a.example/?{name}=opaque-123"
+    )
+    text = reported(http)
+    assert "opaque-123" not in text
+    assert "?page=7&amp;" in text
+    assert "q=plain-text" in text
+
+
+def test_the_request_itself_stays_as_it_is(reported):
+    http = RequestFactory().post(f"/api/{KEY}/?token=opaque-123", {"a": "b"})
+    reported(http)
+    assert SECRET in http.path
+    assert http.META["QUERY_STRING"] == "token=opaque-123"
+    assert http.GET["token"] == "opaque-123"
+
+
+def test_an_upload_is_still_listed(reported):
+    assert "notes.txt" in reported(RequestFactory().post("/", {"file": SimpleUploadedFile("notes.txt", b"x")}))
+
+
+def test_a_request_of_asgi_is_reported_too(settings):
+    http = AsyncRequestFactory().get(f"/api/{KEY}/", {"token": SECRET[::-1]})
+    try:
+        raise ValueError(KEY)
+    except ValueError:
+        text = RedactingExceptionReporter(http, *sys.exc_info()).get_traceback_html()
+    assert SECRET not in text
+    assert SECRET[::-1] not in text
 
 
 def test_the_peppers_are_hidden_among_the_settings(reported, settings):

@@ -7,9 +7,17 @@ import json
 import logging
 import logging.config
 import time
+from collections import deque
+from dataclasses import dataclass
+from decimal import Decimal
+from types import MappingProxyType
 from typing import Any
 
 import pytest
+from django.contrib.auth import get_user_model
+from django.http.request import HttpHeaders
+from django.test import RequestFactory
+from django.utils.functional import SimpleLazyObject
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -95,6 +103,96 @@ def test_extra_is_redacted(log):
     )
     assert SECRET not in repr(seen[0].__dict__)
     assert (seen[0].refresh_token, seen[0].number) == ("…", 7)  # type: ignore[attr-defined]
+
+
+@dataclass
+class Holder:
+    key: str
+
+
+class Lazy:
+    """As `SimpleLazyObject`: it says that it is a str."""
+
+    __class__ = property(lambda self: str)  # type: ignore[assignment]
+
+    def __str__(self) -> str:
+        return KEY
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        Holder(KEY), bytearray(KEY.encode()), frozenset([KEY]), MappingProxyType({"a": KEY}), HttpHeaders({"HTTP_X_API_KEY": SECRET}),
+        ValueError(KEY), Shown(), Lazy(), SimpleLazyObject(lambda: KEY), deque([KEY]), RequestFactory().get(f"/{KEY}/"),
+    ],
+    ids=lambda value: type(value).__name__,
+)  # fmt: skip
+def test_extra_of_any_type_is_redacted(log, value):
+    log.handlers[0].setFormatter(logging.Formatter("%(message)s %(one)s %(other)r"))
+    log.warning("x", extra={"one": value, "other": value})
+    assert SECRET not in log.out.getvalue()
+    assert log.out.getvalue().startswith("x ")
+
+
+def test_extra_that_holds_nothing_stays_the_object_that_it_is(log):
+    seen: list[logging.LogRecord] = []
+    log.handlers[0].emit = seen.append
+    kept = {"request": RequestFactory().get("/x/"), "number": Decimal(7), "who": get_user_model()(username="ann")}
+    log.warning("x", extra=kept)
+    assert all(seen[0].__dict__[name] is value for name, value in kept.items())
+
+
+@pytest.mark.django_db
+def test_a_queryset_in_extra_is_not_run(log, django_assert_num_queries):
+    with django_assert_num_queries(0):
+        log.warning("x", extra={"found": get_user_model().objects.all()})
+
+
+@pytest.mark.parametrize(("message", "arguments"), [("%s", (Broken(),)), ("count %d", ("x",)), (Broken(), ())])
+def test_what_else_a_broken_message_brings_is_redacted_too(log, message, arguments, capsys):
+    log.handlers[0].setFormatter(logging.Formatter("%(message)s %(hdr)s %(authorization)s %(bad)s"))
+    try:
+        raise ValueError(KEY)
+    except ValueError:
+        extra = {"hdr": KEY, "authorization": SECRET, "bad": Broken()}
+        log.exception(message, *arguments, extra=extra, stack_info=True)
+    printed = capsys.readouterr()
+    assert SECRET not in log.out.getvalue() + printed.err
+    assert log.out.getvalue().startswith(f"(a message that could not be redacted) ak_{ID}_… … …\n")
+    assert f"ValueError: ak_{ID}_…" in log.out.getvalue()
+
+
+def test_a_traceback_that_cannot_be_shown_takes_nothing_else_with_it(log, monkeypatch):
+    monkeypatch.setattr("django_apiaccess.logging.traceback.format_exception", lambda *_args: 1 / 0)
+    try:
+        raise ValueError(KEY)
+    except ValueError:
+        log.exception("x %s", KEY)
+    assert log.out.getvalue() == f"x ak_{ID}_…\n(a traceback that could not be redacted)\n"
+
+
+def test_a_formatter_of_json_gets_a_record_that_is_redacted_and_leaves_it_to_others_as_it_was():
+    body = json.dumps({"Authorization": f"Token {SECRET}", "mfa_token": "mfa-value"})
+    record = logging.LogRecord("x", 20, "", 0, "%s %s", (body, {"Authorization": SECRET}), None)
+    text = RedactingFormatter(formatter=MessageFormatter()).format(record)
+    assert SECRET not in text
+    assert "mfa-value" not in text
+    assert json.loads(text)["message"]
+    assert record.args == (body, {"Authorization": SECRET})
+
+
+def test_a_formatter_that_fails_shows_nothing_of_the_record(capsys):
+    out = io.StringIO()
+    handler = logging.StreamHandler(out)
+    handler.setFormatter(RedactingFormatter(formatter=JSONFormatter()))  # it wants a traceback
+    handler.handle(logging.LogRecord("x", 20, "", 0, KEY, (), None))
+    assert SECRET not in out.getvalue() + capsys.readouterr().err
+    assert out.getvalue() == "(a message that could not be redacted)\n"
+
+
+class MessageFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return json.dumps({"message": record.getMessage()})
 
 
 def test_arguments_stay_where_nothing_is_in_them(log):

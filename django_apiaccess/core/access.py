@@ -18,11 +18,15 @@ FIRST_PARTY_CLIENT = "first-party"
 
 @dataclass(frozen=True, slots=True)
 class CredentialRef:
-    """Which credential was presented: its kind (`api_key`, `session`...), its id, and a name for people. Never a secret."""
+    """Which credential was presented: its kind (`api_key`, `session`...), its id, and a name for people. Never a secret.
+
+    `secret_id`: the row of the secret that proved it, where a credential has several of them, as an API key in a rotation.
+    """
 
     kind: str
     id: str
     label: str
+    secret_id: int | None = field(default=None, repr=False, compare=False)
 
 
 class Rights(Protocol):

@@ -14,6 +14,7 @@ from ..exceptions import InvalidChange, UnknownName
 from ..roles import names
 from ..roles.generations import bump
 from ..roles.models import Generation
+from .approvals.ending import end_requests
 from .issued import clean
 from .models import ServiceAccount
 
@@ -59,7 +60,10 @@ def service_account(name: str) -> ServiceAccount:
 def change_service_account(
     account: ServiceAccount, *, owner: Any, purpose: str, active: bool, by: Actor
 ) -> ServiceAccount:
-    """Change owner and purpose, and whether its keys open anything. Unchanged: nothing is written."""
+    """Change owner and purpose, and whether its keys open anything. Unchanged: nothing is written.
+
+    With another owner, open requests for its keys are refused: who owned it when somebody asked must not decide on them as an outsider.
+    """
 
     def facts() -> dict[str, Any]:
         return {
@@ -68,7 +72,7 @@ def change_service_account(
             "active": account.user.is_active,
         }
 
-    before = facts()
+    before, was = facts(), account.owner_id
     account.owner, account.purpose, account.user.is_active = owner, purpose, active
     after = facts()
     if after == before:
@@ -77,4 +81,6 @@ def change_service_account(
     account.save(update_fields=["owner", "purpose"])
     account.user.save(update_fields=["is_active"])
     changed(Action.SERVICE_ACCOUNT_CHANGED, account, by=by, before=before, after=after)
+    if account.owner_id != was:
+        end_requests(account.user_id, reason="The service account has another owner. Ask anew.", by=by)
     return account

@@ -10,7 +10,7 @@ from ..core.origins import parse_origins
 from ..events.source import Actor
 from ..exceptions import NotHeld
 from .leak_policy import stricter
-from .models import APIKey
+from .models import APIKey, APIKeySecret
 
 
 def asking_key(by: Actor) -> APIKey | None:
@@ -23,14 +23,18 @@ def asking_key(by: Actor) -> APIKey | None:
 def managing_key(by: Actor) -> APIKey | None:
     """The key with which the actor makes, changes or rotates keys.
 
-    Raises `NotHeld` for a secret that a rotation replaced: what ends soon, perhaps because it leaked, makes nothing that lasts.
+    Raises `NotHeld` for a secret that ends by itself, because a rotation replaced it or because it leaked: it makes nothing that lasts.
     """
     via = asking_key(by)
-    if via is not None and via.revoked_at is not None:  # between the request's authentication and now
+    if via is None or by.credential is None:
+        return None
+    if via.revoked_at is not None:  # between the request's authentication and now
         raise NotHeld("This key is revoked.")
-    ends = by.access.expires_at if by.access is not None else None
-    if via is not None and ends is not None and (via.expires_at is None or ends < via.expires_at):
-        raise NotHeld("This secret was replaced by a rotation: it makes and changes no keys any more. Use the new one.")
+    lasts = APIKeySecret.objects.filter(pk=by.credential.secret_id or 0, key=via, expires_at=None)
+    if not lasts.exists():  # asked now: it may have been reported as leaked since the request was authenticated
+        raise NotHeld(
+            "This secret was replaced by a rotation, or leaked: it makes and changes no keys any more. Use the new one."
+        )
     return via
 
 

@@ -154,7 +154,7 @@ def restrictions(row: KeyRow, client: Client, now: datetime) -> Iterator[tuple[R
 def access_of_row(row: KeyRow, now: datetime, *, uses: Callable[[str], None] | None = None) -> Access:
     """Granted ∩ held, from the row alone: no query unless the policy changed. `uses` is told of the scopes that a yes rested on."""
     ends = [end for end in (row.expires_at, row.secret_expires_at) if end is not None]
-    credential = CredentialRef(KIND, str(row.key_id), row.name)
+    credential = CredentialRef(KIND, str(row.key_id), row.name, row.secret_id)
     return row.access(
         credential,
         granted=row.scopes,

@@ -33,6 +33,7 @@ from .service import described
 
 WINDOW: Final = timedelta(days=90)
 BATCH: Final = 2000
+BORN: Final = ("pk", "issued_via_id", "scopes", "scopes_since", "revoked_at")
 REASON: Final = "narrowed to what it used"
 
 
@@ -92,7 +93,8 @@ def outlooks(keys: Collection[APIKey], *, window: timedelta = WINDOW) -> Mapping
 def used_by(ids: Iterable[int], *, window: timedelta = WINDOW) -> dict[int, frozenset[str]]:
     """The scopes that each of these keys, or a key that was issued through it, used within `window`.
 
-    A key below that is too young to be judged counts as using all it has.
+    Also one that was revoked since: programs that make a key for each job use their scopes through these. A key below that still works
+    and is too young to be judged counts as using all it has.
     """
     now = timezone.now()
     root_of = {pk: {pk} for pk in ids}  # key id to those of the asked ids that it stands below
@@ -100,14 +102,14 @@ def used_by(ids: Iterable[int], *, window: timedelta = WINDOW) -> dict[int, froz
     level = list(root_of)
     while level:
         below: set[int] = set()
-        born = APIKey.objects.filter(issued_via__in=level, revoked_at=None).order_by()
-        for pk, via, scopes, since in born.values_list("pk", "issued_via_id", "scopes", "scopes_since"):
+        born = APIKey.objects.filter(issued_via__in=level).order_by()
+        for pk, via, scopes, since, revoked_at in born.values_list(*BORN):
             roots = root_of.setdefault(pk, set())
             if root_of[via] <= roots:
                 continue
             roots |= root_of[via]
             below.add(pk)
-            if since > now - window:
+            if revoked_at is None and since > now - window:
                 for root in root_of[via]:
                     found[root] |= core_scopes.registry.expand(scopes)
         level = list(below)

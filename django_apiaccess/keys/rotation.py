@@ -21,6 +21,7 @@ from ..roles import delegation
 from ..roles.generations import bump
 from ..roles.models import Generation
 from . import bounds
+from .approvals import policy as approval_policy
 from .issued import CHANGEABLE, Issued, add_secret, read_anew
 from .models import APIKey, APIKeySecret
 from .querysets import APIKeyQuerySet
@@ -32,10 +33,12 @@ def rotate(key: APIKey, *, by: Actor, grace: timedelta | None = None, reason: st
     """A new secret; the old ones live for `grace` more (None: the setting; 0: they die now).
 
     Of two rotations at once one succeeds; the other raises `Conflict` and changes nothing. Raises `NotHeld` when the actor would get into
-    their hands a key that can do more than they can; a key that another one rotates belongs to that one from then on, and ends with it.
+    their hands a key that can do more than they can, and `FourEyes` for a key that needs approval and is not theirs; a key that another one
+    rotates belongs to that one from then on, and ends with it.
     """
     _check_rotatable(key)
     via = _check_takes(key, by)
+    approval_policy.check_takes(key.principal, key.scopes, by)
     now = timezone.now()
     until = _after(now, access_settings.KEY_ROTATION_GRACE if grace is None else grace)
     # Read before the transaction: where transactions wait for each other at their beginning, the second would see the first one's secret.
@@ -91,16 +94,20 @@ def rotate_many(
 
 
 def _promote(issued: list[Issued], staged: list[APIKeySecret], until: datetime, by: Actor) -> None:
-    """Make the staged secrets the current ones, in place of whichever are current now: another rotation may have come in between."""
+    """Make the staged secrets the current ones, in place of whichever are current now: another rotation may have come in between.
+
+    One that was reported as leaked meanwhile stays as the report left it, and the key goes on with the secret that it has.
+    """
     now = timezone.now()
     with transaction.atomic():
         bump(Generation.CREDENTIALS, sessions=False)
-        mine = APIKeySecret.objects.filter(public_id__in=[secret.public_id for secret in staged])
+        mine = APIKeySecret.objects.filter(public_id__in=[secret.public_id for secret in staged], leaked_at=None)
         key_ids = list(mine.values_list("key_id", flat=True))
         APIKeySecret.objects.current().filter(key__in=key_ids).update(retired_at=now)
         mine.update(retired_at=None, expires_at=None)
         _shorten(key_ids, until)
-        done = ((entry.key, {"old_secret_valid_until": until.isoformat()}) for entry in issued)
+        facts = {"old_secret_valid_until": until.isoformat()}
+        done = ((entry.key, facts) for entry in issued if entry.key.pk in key_ids)
         changed_many(Action.KEY_ROTATED, done, by=by)
 
 

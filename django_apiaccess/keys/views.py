@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, Never
+from typing import Any, Final, Never
 
 from rest_framework import mixins, status, viewsets
 from rest_framework.decorators import action
 from rest_framework.exceptions import APIException
 from rest_framework.pagination import PageNumberPagination
+from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from ..authentication import AccessAuthentication
 from ..authn.client import where_of
+from ..authn.parsers import StrictFormParser, StrictJSONParser
 from ..core.requirement import FIRST_PARTY
 from ..events.source import Actor
 from ..exceptions import Conflict, FourEyes, InvalidChange, NotHeld
@@ -44,6 +46,16 @@ class KeyPages(PageNumberPagination):
     max_page_size = 500
 
 
+class KeyFormParser(StrictFormParser):
+    """Forms with the lists of a key."""
+
+    lists = frozenset({"scopes", "networks", "origins"})
+
+
+PARSERS: Final = (StrictJSONParser, KeyFormParser, MultiPartParser)
+"""Of bodies about keys, in every project; the last for the forms of DRF's browsable API."""
+
+
 class ChangeRefused(APIException):
     """A change that is not possible, as an answer."""
 
@@ -72,6 +84,7 @@ class APIKeyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
     authentication_classes = (AccessAuthentication,)
     permission_classes = (HasAccess,)
     throttle_classes = (AccessRateThrottle,)
+    parser_classes = PARSERS
     filter_backends = ()
     pagination_class = KeyPages
     serializer_class = APIKeySerializer

@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from ..authn.client import where_of
+from ..authn.parsers import StrictJSONParser
 from ..conf import access_settings
 from ..core.leaks import Report
 from ..core.reasons import Reason
@@ -17,7 +18,6 @@ from ..events.later import refused_later
 from ..events.source import Actor
 from ..events.tags import Action
 from ..tokens.endpoint import INVALID_REQUEST, TokenEndpoint, refusal
-from ..tokens.parsers import StrictJSONParser
 from . import github, service
 from .endpoint import after_answer, raw_body, refuse_flood
 from .github_keys import COOLDOWN_SECONDS, KeysUnavailable

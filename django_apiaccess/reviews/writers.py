@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -12,6 +13,8 @@ from .report import COLUMNS, Row
 
 FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """With what a spreadsheet begins to compute (OWASP, "CSV Injection"); the last four are the wide forms."""
+WITHIN: Final = re.compile(r"[;,\t|\"'\r\n]\s*(?=[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20])")
+"""Where a cell may begin for a program that takes another separator, or a quote, for the end of the one before."""
 BETWEEN: Final = {"grants": "; "}
 
 
@@ -23,8 +26,8 @@ class _Line:
 
 
 def as_csv(rows: Iterable[Row]) -> Iterator[str]:
-    """RFC 4180, with a header; UTF-8 without a mark. Lists are words between spaces, grants between semicolons."""
-    writer = csv.writer(_Line())
+    """RFC 4180, every cell in quotes, with a header; UTF-8 without a mark. Lists are words between spaces, grants between semicolons."""
+    writer = csv.writer(_Line(), quoting=csv.QUOTE_ALL)
     yield writer.writerow(COLUMNS)
     for row in rows:
         yield writer.writerow([_cell(name, row[name]) for name in COLUMNS])
@@ -60,8 +63,12 @@ def _cell(name: str, value: Any) -> Any:
 
 
 def harmless(text: str) -> str:
-    """`text` that no spreadsheet takes for a formula, and without characters that move the reader's eye or the line."""
+    """`text` that no spreadsheet takes for a formula, and without characters that move the reader's eye or the line.
+
+    An apostrophe stands before what would begin to compute: at the beginning, and behind whatever another separator could be.
+    """
     risky = text.startswith(FORMULA) or text.lstrip().startswith(FORMULA)
+    text = WITHIN.sub(r"\g<0>'", text)
     clean = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
     return f"'{clean}" if risky else clean
 

@@ -13,11 +13,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from ..authn.parsers import StrictFormParser, StrictJSONParser
 from ..core.requirement import PUBLIC
 from ..edge import refuse_insecure
 from ..exceptions import InvalidProof
 from ..permissions import HasAccess
-from .parsers import StrictFormParser, StrictJSONParser
 
 INVALID_REQUEST: Final = "invalid_request"
 

@@ -89,7 +89,10 @@ def test_a_key_made_through_a_key_that_is_being_revoked_does_not_outlive_it(make
     ann = make_user("ann", "docs:read")
     parent = make_key(ann, "docs:read")
     through_it = Actor(
-        "credential", "parent", user=ann, credential=CredentialRef("api_key", str(parent.key.pk), parent.key.name)
+        "credential",
+        "parent",
+        user=ann,
+        credential=CredentialRef("api_key", str(parent.key.pk), parent.key.name, parent.key.secrets.get().pk),
     )
     about_to_insert, revoked = Event(), Event()
 

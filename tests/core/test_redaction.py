@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import time
+from collections import OrderedDict, deque
+from types import MappingProxyType
+from typing import NamedTuple
 
 import pytest
 from hypothesis import given
@@ -16,6 +20,13 @@ KEY = BODY + secrets.checksum(BODY)
 SECRET = KEY.split("_")[2]
 ID = KEY.split("_")[1]
 JWT = "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiI3In0.c2lnbmF0dXJlLXRoYXQtaXMtbG9uZy1lbm91Z2g"
+
+
+class Pair(NamedTuple):
+    key: str
+    number: int
+
+
 pieces = st.one_of(
     st.text(max_size=30),
     st.sampled_from(["_", "ak_", "Bearer ", "Authorization: ", "eyJ", ".", "\n", '"', "'", "=", KEY[:30]]),
@@ -73,6 +84,56 @@ def test_what_is_hidden_and_what_stays(text: str, expected: str) -> None:
     assert redact(text) == expected
 
 
+@pytest.mark.parametrize("depth", range(5))
+@pytest.mark.parametrize("name", ["Authorization", "X-API-Key", "mfa_token", "client_secret", "device_code"])
+@given(value=st.text(alphabet="ab \"\\'…é:=,", max_size=12))
+def test_json_in_json_hides_what_it_hides_alone(name: str, depth: int, value: str) -> None:
+    text = json.dumps({name: f"Token 0123{value}4567", "after": 1}, ensure_ascii=False)
+    for _level in range(depth):
+        text = json.dumps({"body": text}, ensure_ascii=False)
+    clean = redact(f"sent {text} to us")
+    assert "0123" not in clean
+    assert "4567" not in clean
+    assert "after" in clean
+    assert clean.endswith(" to us")
+    assert redact(clean) == clean
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'Authorization: Digest username="x", realm="y", response="SECRET"',
+        "Authorization: Digest username=x, qop=auth, response=SECRET",
+        '{"message": "Authorization: Digest username=\\"x\\", response=\\"SECRET\\""}',
+        'Authorization: Token token="SECRET"',
+        'Authorization: Token "SECRET"',
+        "Authorization: Basic\r\n SECRET",
+        "authorization => Token SECRET",
+        "authorization :> Token SECRET",
+        "Authorization%3A%20Token%20SECRET",
+        "%22client_secret%22%3A%20%22SECRET%22",
+        "Authorization: …Token SECRET",
+        "mfa_token=…SECRET",
+        "mfa_token: '…'SECRET",
+        "client\\u005fsecret=SECRET",
+        "x_api_key%3DSECRET",
+        KEY.replace("_", "\\u005f").replace(SECRET, "SECRETSECRETSECRETSECRET"),
+        KEY.replace("_", "%5f").replace(SECRET, "SECRETSECRETSECRETSECRET"),
+        JWT.replace(".", "%2E").replace("c2ln", "SECRET"),
+        JWT.replace(".", "\\u002e").replace("c2ln", "SECRET"),
+    ],
+)
+def test_other_spellings_hide_it_too(text: str) -> None:
+    assert "SECRET" not in redact(text)
+    assert redact(redact(text)) == redact(text)
+
+
+@given(surroundings, surroundings)
+def test_redacting_again_changes_nothing_more_whatever_stands_there(before: str, after: str) -> None:
+    once = redact(f"{before}Authorization: {after}client_secret={before}")
+    assert redact(once) == once
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -97,6 +158,14 @@ def test_values_are_hidden_by_the_name_of_their_entry() -> None:
     assert redact_value({b"authorization": b"x"}) == {b"authorization": ELLIPSIS}
 
 
+@pytest.mark.parametrize("value", [
+    bytearray(KEY.encode()), memoryview(KEY.encode()), frozenset([KEY]), deque([KEY]), MappingProxyType({"a": KEY}), OrderedDict(a=KEY),
+    {KEY: 1}.keys(), Pair(KEY, 1), [(MappingProxyType({"Authorization": SECRET}),)],
+], ids=lambda value: type(value).__name__)  # fmt: skip
+def test_every_mapping_sequence_and_set_is_looked_into(value: object) -> None:
+    assert SECRET not in repr(redact_value(value))
+
+
 def test_what_nests_without_end_is_cut() -> None:
     endless: list[object] = [KEY]
     endless.append(endless)
@@ -105,7 +174,12 @@ def test_what_nests_without_end_is_cut() -> None:
 
 @pytest.mark.parametrize("text", ["_" * 100_000, "eyJ" * 50_000, "authorization" * 10_000, "a" * 200_000, ("_" + "a" * 12) * 10_000,
     "authorization: '" * 5000, "eyJaaaa." * 20_000, "refresh_token='\\" * 5000, "Bearer " * 20_000, "x" * 99 + "_aaaaaaaaaaaa_" * 5000,
-    "client_secret" + " " * 100_000, "authorization:" + "a-" * 50_000])  # fmt: skip
+    "client_secret" + " " * 100_000, "authorization:" + "a-" * 50_000, "\\" * 200_000, "authorization" + "\\" * 200_000,
+    "authorization\\" * 10_000, "client_secret=" + "\\\"" * 80_000, "client_secret=\\\"" + "\\" * 200_000, "client_secret=\\\"" * 9000,
+    "authorization:a=" + "b,a=" * 40_000, "authorization:a" * 10_000, "authorization: a=\"" * 9000, "authorization:a " + "=" * 100_000,
+    "client_secret=" + "\\\"'" * 60_000, "client_secret='" + "\\" * 99_999 + '"' + "\\" * 99_999, "%2E" * 60_000, "eyJ%2" * 40_000,
+    "\\u005f" * 30_000, "authorization:" + "…" * 100_000, "authorization:…a " * 9000, "authorization:a" + "\r\n " * 50_000,
+    "client_secret=" + "\\" * 50_000 + "\"" + ("\\" * 50_000 + "'") * 4])  # fmt: skip
 def test_no_text_takes_more_than_linear_time(text: str) -> None:
     began = time.process_time()
     redact(text)

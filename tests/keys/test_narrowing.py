@@ -207,6 +207,27 @@ class TestKeysThatWereIssuedThroughIt:
         narrow(key, by=operator)
         assert now_has(key) == {"docs:read", "reports:read"}
 
+    @pytest.mark.parametrize("young", [False, True])
+    def test_what_one_used_that_was_revoked_since_stays(self, key, child, ann, make_key, operator, young):
+        """A program that makes a key for each job and ends it has used its scopes through these."""
+        grandchild = make_key(ann, "docs:delete", name="grandchild").key
+        APIKey.objects.filter(pk=grandchild.pk).update(issued_via=child)
+        uses(key, "docs:read")
+        uses(child, "reports:read")
+        uses(grandchild, "docs:delete")
+        service.revoke(child, reason="job done", by=operator)
+        APIKey.objects.filter(issued_via__isnull=False).update(
+            scopes_since=timezone.now() - (1 if young else 200) * DAY
+        )
+        assert "docs:write" in outlook(key).goes
+        narrow(key, by=operator)
+        assert now_has(key) == {"docs:read", "reports:read", "docs:delete"}
+
+    def test_one_that_was_revoked_and_used_nothing_keeps_nothing_alive(self, key, child, operator):
+        uses(key, "docs:read")
+        service.revoke(child, reason="never used", by=operator)
+        assert "reports:read" in outlook(key).goes
+
     def test_they_are_narrowed_along_otherwise(self, key, child, operator):
         uses(key, "docs:read")
         narrow(key, by=operator)

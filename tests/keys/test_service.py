@@ -509,6 +509,28 @@ def test_a_secret_in_its_grace_makes_and_changes_nothing_that_lasts(ann, make_ke
     assert APIKeySecret.objects.count() == 3
 
 
+@pytest.mark.parametrize("left", [timedelta(minutes=50), timedelta(days=5), None])
+def test_a_secret_in_its_grace_makes_nothing_also_where_its_key_ends_sooner(ann, make_key, caller, operator, left):
+    old = make_key(ann, "docs:write", expires_at=None if left is None else timezone.now() + left)
+    service.rotate(old.key, by=operator, grace=timedelta(hours=1))
+    by = caller(old)
+    for attempt in (
+        lambda: service.issue(principal=ann, name="x", scopes=["docs:read"], by=by),
+        lambda: service.rotate(old.key, by=by, grace=timedelta(0)),
+        lambda: service.change(old.key, by=by, name="mine now"),
+    ):
+        with pytest.raises(NotHeld, match="replaced by a rotation"), transaction.atomic():
+            attempt()
+
+
+def test_a_secret_that_is_replaced_while_it_asks_makes_nothing(ann, make_key, caller, operator):
+    old = make_key(ann, "docs:write")
+    by = caller(old)
+    service.rotate(old.key, by=operator, grace=timedelta(hours=1))
+    with pytest.raises(NotHeld, match="replaced by a rotation"), transaction.atomic():
+        service.issue(principal=ann, name="x", scopes=["docs:read"], by=by)
+
+
 def test_what_a_stolen_key_takes_over_ends_with_it(ann, make_key, caller, operator):
     stolen, sibling = make_key(ann, "docs:write"), make_key(ann, "docs:read", name="sibling")
     service.change(sibling.key, by=caller(stolen), scopes=["docs:write"])

@@ -126,6 +126,73 @@ def test_no_body_is_an_error_of_ours(session, body):
     assert session.generic("POST", KEYS, body, content_type="application/json").status_code == 400
 
 
+HOSTILE = {
+    "nested lists": b"[" * 60_000,
+    "nested objects": b'{"a":' * 12_000 + b"1" + b"}" * 12_000,
+    "a number of many digits": b'{"name": ' + b"1" * 6000 + b"}",
+    "half a character": b'{"name": "x", "scopes": ["docs:read"], "on_leak": "\\ud800"}',
+    "half a character in a name": b'{"\\uDC00": 1}',
+    "not a number": b'{"rate": NaN}',
+    "twice": b'{"name": "a", "name": "b"}',
+    "too long": b'{"name": "' + b"x" * 70_000 + b'"}',
+    "another encoding": '{"name": "ä"}'.encode("utf-16"),
+    "no object": b'"x"',
+}
+
+
+@pytest.mark.parametrize(
+    "verb", ["", "1/", "1/rotate/", "requests/1/refuse/", "requests/1/approve/", "requests/1/claim/"]
+)
+@pytest.mark.parametrize("body", HOSTILE.values(), ids=HOSTILE)
+def test_no_body_of_json_is_an_error_of_ours_at_any_endpoint_of_keys(session, make_key, ann, make_user, body, verb):
+    """A logged-in caller gets a 400, and no stack overflows."""
+    from django_apiaccess.keys.approvals.models import KeyRequest
+
+    boss = make_user("boss", is_superuser=True)
+    key = make_key(ann, "docs:read").key
+    asked = KeyRequest.objects.create(
+        requester=ann, principal=ann, name="x", decide_by=timezone.now() + timedelta(days=1)
+    )
+    path = verb.replace("1", str(asked.pk if "requests" in verb else key.pk))
+    if verb.endswith(("refuse/", "approve/")):
+        session.force_login(boss, backend="django.contrib.auth.backends.ModelBackend")
+    session.raise_request_exception = False
+    method = "PATCH" if verb == "1/" else "POST"
+    answer = session.generic(method, KEYS + path, body, content_type="application/json")
+    assert answer.status_code == 400, answer.content
+    assert APIKey.objects.count() == APIKeySecret.objects.count() == 1
+
+
+def test_a_form_may_hold_lists(session):
+    form = "name=x&scopes=docs:read&scopes=docs:write&networks=10.0.0.1&expires_at=1d"
+    made = session.generic("POST", KEYS, form, content_type="application/x-www-form-urlencoded")
+    assert made.status_code == 201, made.content
+    assert made.json()["scopes"] == ["docs:read", "docs:write"]
+    twice = session.generic(
+        "POST", KEYS, "name=x&name=y&scopes=docs:read", content_type="application/x-www-form-urlencoded"
+    )
+    assert twice.status_code == 400
+    rotated = session.generic(
+        "POST", f"{KEYS}{made.json()['id']}/rotate/", "grace=1h", content_type="application/x-www-form-urlencoded"
+    )
+    assert rotated.status_code == 200
+
+
+def test_whole_characters_beyond_the_basic_plane_are_taken(session):
+    made = session.generic(
+        "POST", KEYS, '{"name": "\\ud83d\\ude00", "scopes": ["docs:read"]}', content_type="application/json"
+    )
+    assert made.json()["name"] == "\U0001f600"
+
+
+def test_parsers_that_a_project_chose_for_its_own_views_do_not_matter(session, settings):
+    settings.REST_FRAMEWORK = {
+        **settings.REST_FRAMEWORK,
+        "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.FormParser"],
+    }
+    assert post(session).status_code == 201
+
+
 def test_more_than_one_holds_cannot_be_asked_for(session):
     response = post(session, scopes=["docs:read", "docs:*"])
     assert response.status_code == 201  # ann holds all of docs

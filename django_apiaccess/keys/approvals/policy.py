@@ -10,11 +10,12 @@ from django.utils.module_loading import import_string
 
 from ...conf import access_settings
 from ...core import scopes as core_scopes
-from ...exceptions import ApprovalRequired
+from ...events.source import Actor
+from ...exceptions import ApprovalRequired, FourEyes
 from ...roles.policy import current_policy
 from ...roles.rights import held_by
 from .. import bounds
-from ..models import APIKey
+from ..models import APIKey, ServiceAccount
 
 
 def active() -> bool:
@@ -47,7 +48,11 @@ def _matches(name: str, pattern: str) -> bool:
 
 
 def guarded_roles(principal: Any, names: Iterable[str]) -> frozenset[str]:
-    """The roles of `principal` that match a pattern of `ROLES` and that a key with the scopes `names` would carry."""
+    """The roles of `principal` that match a pattern of `ROLES` and of whose rights a key with the scopes `names` would carry one.
+
+    A right is a scope that the role gives, or a Django permission that the role gives and that these scopes open. So every key that
+    satisfies `HasRole` of such a role is among them: it covers all that the role gives.
+    """
     patterns = access_settings.APPROVALS["ROLES"]
     if not patterns or principal._state.adding:  # who is not there yet has no role
         return frozenset()
@@ -55,10 +60,11 @@ def guarded_roles(principal: Any, names: Iterable[str]) -> frozenset[str]:
     held = held_by(principal, policy=policy)
     mine = held.roles | held.object_roles
     reached = core_scopes.registry.expand(names)
+    opened = core_scopes.registry.permissions(reached)
     found = set()
     for role in (one for one in mine if any(fnmatchcase(one, pattern) for pattern in patterns)):
         rights = policy.role(role)
-        if rights is not None and rights.scopes & reached:
+        if rights is not None and (rights.scopes & reached or rights.permissions & opened):
             found.add(role)
     return frozenset(found)
 
@@ -82,11 +88,15 @@ def why(principal: Any, names: Iterable[str]) -> str:
 
 
 def unguarded(principal: Any, names: Iterable[str]) -> frozenset[str]:
-    """The scopes among `names`, wildcards written out, that a key of `principal` can have with nobody's approval."""
+    """The scopes among `names`, wildcards written out, that a key of `principal` can have with nobody's approval.
+
+    None where each passes alone and all of them together do not, as a `FUNCTION` may have it: which to leave out is not ours to say.
+    """
     names = frozenset(names)
     if not why(principal, names):
         return names
-    return frozenset(name for name in core_scopes.registry.expand(names) if not why(principal, [name]))
+    alone = frozenset(name for name in core_scopes.registry.expand(names) if not why(principal, [name]))
+    return frozenset() if why(principal, alone) else alone
 
 
 def check(key: APIKey, before: APIKey | None = None) -> None:
@@ -98,6 +108,23 @@ def check(key: APIKey, before: APIKey | None = None) -> None:
         raise ApprovalRequired(
             f"Another person must approve this because of {reason}. Say in 'justification' what it is for, and it is asked for.",
             key,
+        )
+
+
+def check_takes(principal: Any, names: Iterable[str], by: Actor) -> None:
+    """Raise `FourEyes` where the actor alone would get a secret of somebody else's that needs another person's approval.
+
+    Its principal, and the owner of a service account, renew it: they were approved. An operator at the shell is bound by no policy.
+    """
+    if by.user is None or by.user.pk == principal.pk or not active():
+        return
+    if ServiceAccount.objects.filter(user=principal.pk, owner=by.user.pk).exists():
+        return
+    reason = why(principal, names)
+    if reason:
+        raise FourEyes(
+            f"Only {principal.get_username()}, or the owner of that service account, may have a new secret of this, because of {reason}. "
+            "Ask them to rotate it, or ask for a key of your own, which another person approves."
         )
 
 

@@ -20,7 +20,7 @@ from ...permissions import HasAccess, access_of
 from ...throttling import AccessRateThrottle
 from ..issued import read_anew
 from ..serializers import APIKeySerializer
-from ..views import NO_STORE, KeyPages, refuse_change
+from ..views import NO_STORE, PARSERS, KeyPages, refuse_change
 from . import service
 from .deciders import PERMISSION
 from .models import KeyRequest
@@ -42,6 +42,7 @@ class KeyRequestViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewse
     authentication_classes = (AccessAuthentication,)
     permission_classes = (HasAccess,)
     throttle_classes = (AccessRateThrottle,)
+    parser_classes = PARSERS
     filter_backends = ()
     pagination_class = KeyPages
     serializer_class = KeyRequestSerializer

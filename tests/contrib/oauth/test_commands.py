@@ -56,6 +56,15 @@ def test_without_anybody_who_answers_for_it_no_service_account_is_made() -> None
     assert not OAuthClient.objects.exists()
 
 
+def test_a_service_account_has_one_client_and_a_second_one_is_told_of_it(make_user: Any) -> None:
+    make_user("boss", is_superuser=True)
+    run("create_oauth_client", "robot", "--grant", "client_credentials", "--scope", "docs:read")
+    with pytest.raises(CommandError, match=r"The client 'robot' .* speaks for that service account already"):
+        run("create_oauth_client", "second", "--grant", "client_credentials", "--service-account", "robot")
+    assert OAuthClient.objects.count() == 1
+    run("update_oauth_client", OAuthClient.objects.get().client_id, "--scope", "docs:read", "docs:write")
+
+
 def test_a_public_client_has_no_secret() -> None:
     made = json.loads(
         run(

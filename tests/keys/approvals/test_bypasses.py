@@ -11,17 +11,20 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from django_apiaccess import declare_scope
+from django_apiaccess.authn.kinds import Client, Presented
+from django_apiaccess.core.requirement import HasRole
 from django_apiaccess.core.scopes import registry
 from django_apiaccess.events.models import Event
-from django_apiaccess.events.source import Actor
-from django_apiaccess.exceptions import ApprovalRequired, FourEyes
+from django_apiaccess.events.source import Actor, Where
+from django_apiaccess.exceptions import ApprovalRequired, Conflict, FourEyes
 from django_apiaccess.keys import service as keys
 from django_apiaccess.keys.approvals import policy as approval_policy
 from django_apiaccess.keys.approvals import service as approvals
 from django_apiaccess.keys.approvals.models import KeyRequest
+from django_apiaccess.keys.credential import APIKeyKind
 from django_apiaccess.keys.models import APIKey
 from django_apiaccess.roles import service as roles
-from tests.adminkit import allow
+from tests.adminkit import KEY, allow, text_of, url, used_form
 from tests.keys.test_importers import auth_tokens, drf_keys, imported  # noqa: F401 - fixtures too
 
 from .conftest import KEYS, REQUESTS, WHY
@@ -38,6 +41,12 @@ def approved_key(ann, bob, ask, session_of):
     step(session_of(bob), number, "approve")
     step(session_of(ann), number, "claim")
     return APIKey.objects.get()
+
+
+@pytest.fixture
+def caller_with():
+    """`caller_with(issued)`: the access of a request with this key."""
+    return lambda issued: APIKeyKind().authenticate(Presented("api-key", issued.text), Client(Where("203.0.113.7")))
 
 
 # -- scopes that reach a guarded one
@@ -88,6 +97,31 @@ def test_a_key_with_rights_of_a_guarded_role_needs_approval(make_user, make_role
     with pytest.raises(ApprovalRequired):
         keys.issue(principal=ann, name="x", scopes=["docs:write"], by=operator)
     keys.issue(principal=eve, name="x", scopes=["docs:read"], by=operator)
+
+
+def test_a_role_of_permissions_alone_is_guarded_by_what_the_scopes_open(make_user, make_role, policy, operator):
+    roles.save_role(name="manager", scopes=[], permissions=["testapp.delete_document"], by=operator)
+    policy(ROLES=["manage*"])
+    ann = make_user("ann", "docs:delete", "docs:read", role="manager")
+    with pytest.raises(ApprovalRequired, match="the role manager"):
+        keys.issue(principal=ann, name="x", scopes=["docs:delete"], by=operator)
+    keys.issue(principal=ann, name="x", scopes=["docs:read"], by=operator)
+    keys.issue(principal=make_user("eve", "docs:delete"), name="x", scopes=["docs:delete"], by=operator)
+
+
+@pytest.mark.parametrize("permissions", [[], ["testapp.delete_document"], ["testapp.view_document"]])
+@pytest.mark.parametrize("scopes", [[], ["docs:read"], ["reports:read", "docs:delete"]])
+def test_no_key_that_passes_for_a_guarded_role_is_made_without_approval(
+    make_user, policy, operator, caller_with, permissions, scopes
+):
+    roles.save_role(name="manager", scopes=scopes, permissions=permissions, by=operator)
+    ann = make_user("ann", "docs:*", "reports:*", role="manager")
+    for asked in (["docs:read"], ["docs:delete"], ["docs:*"], ["reports:read"], ["docs:*", "reports:*"]):
+        policy()
+        issued = keys.issue(principal=ann, name="x", scopes=asked, by=operator)
+        passes = caller_with(issued).has(HasRole("manager"))
+        policy(ROLES=["manager"])
+        assert approval_policy.why(ann, asked) or not passes
 
 
 def only_services(principal, scopes):
@@ -143,6 +177,93 @@ def test_narrowing_renaming_and_rotating_need_nobody(approved_key, ann, session_
     rotated = client.post(f"{address}rotate/", {})
     assert rotated.status_code == 200
     assert client_of(rotated.json()["key"]).get("/access/me/").json()["scopes"] == ["docs:delete"]
+
+
+@pytest.mark.parametrize("superuser", [False, True])
+def test_nobody_else_gets_the_text_of_a_guarded_key_by_rotating_it(approved_key, make_user, client, superuser):
+    """A person who may rotate keys in the admin is one pair of hands: also a superuser."""
+    mona = allow(make_user("mona", "docs:delete", is_superuser=superuser), "rotate_apikey", "view_apikey")
+    client.force_login(mona)
+    page = url("apikey", "rotate", approved_key.pk)
+    answer = client.post(page, {"grace": "24h", "apiaccess_form": used_form(client, page)})
+    assert "Only ann" in text_of(answer)
+    assert not KEY.search(text_of(answer))
+    assert approved_key.secrets.count() == 1
+    with pytest.raises(FourEyes):
+        keys.rotate(approved_key, by=Actor.of_user(mona))
+    keys.change(approved_key, scopes=["docs:delete"], by=Actor.command("test"))
+    assert keys.rotate(approved_key, by=Actor.command("test")).text  # the operator is bound by no policy
+    assert keys.rotate(APIKey.objects.get(), by=Actor.of_user(approved_key.principal)).text
+
+
+def test_a_key_that_needs_nobody_is_rotated_in_the_admin_as_before(make_user, make_key):
+    mona = allow(make_user("mona", "docs:read"), "rotate_apikey")
+    issued = make_key(make_user("eve", "docs:read"), "docs:read")
+    assert keys.rotate(issued.key, by=Actor.of_user(mona)).text
+
+
+def test_the_owner_of_a_service_account_rotates_its_guarded_key_and_nobody_else(ann, bob, operator):
+    robot = keys.create_service_account(name="robot", owner=ann, purpose="x", by=operator).user
+    roles.grant(user=robot, scope="docs:delete", by=operator)
+    key = keys.issue(principal=robot, name="x", scopes=["docs:delete"], by=operator, approved=bob).key
+    with pytest.raises(FourEyes, match="the owner of that service account"):
+        keys.rotate(key, by=Actor.of_user(bob))
+    assert keys.rotate(key, by=Actor.of_user(ann)).text
+
+
+def test_nobody_else_gets_the_credential_of_a_client_that_acts_by_itself(ann, bob, make_user, operator):
+    from django_apiaccess.contrib.oauth import client_secrets, clients
+
+    robot = keys.create_service_account(name="robot", owner=ann, purpose="x", by=operator)
+    fields = {"grant_types": "client_credentials", "service_account": robot, "scopes": ["docs:delete"]}
+    made = clients.create(by=operator, name="n", approved_by=bob, **fields).client
+    root = Actor.of_user(make_user("root", is_superuser=True))
+    with pytest.raises(FourEyes):
+        client_secrets.rotate(made, by=root)
+    with pytest.raises(FourEyes):
+        clients.change(made, by=root, auth_method="private_key_jwt", jwks_uri="https://evil.example/jwks")
+    clients.change(made, by=root, name="other")
+    assert client_secrets.rotate(made, by=Actor.of_user(ann))[0]
+    assert client_secrets.rotate(made, by=operator)[0]
+
+
+# -- who owns a program
+
+
+@pytest.mark.parametrize("approve_first", [False, True])
+def test_a_request_ends_when_the_service_account_gets_another_owner(bob, ann, operator, approve_first, make_user):
+    """Else who owned it when it was asked for would decide on it as an outsider."""
+    account = keys.create_service_account(name="robot", owner=bob, purpose="x", by=operator)
+    roles.grant(user=account.user, scope="docs:delete", by=operator)
+    mona = allow(make_user("mona", "docs:delete", email="mona@example.com"), "add_apikey")
+    made = approvals.issue(
+        by=Actor.of_user(mona), principal=account.user, name="x", scopes=["docs:delete"], justification=WHY
+    )
+    if approve_first:
+        carl = allow(make_user("carl", "docs:delete"), "approve_keyrequest")
+        approvals.approve(made, by=Actor.of_user(carl))
+    with pytest.raises(FourEyes):
+        approvals.approve(made, by=Actor.of_user(bob))
+    keys.change_service_account(account, owner=ann, purpose="y", active=True, by=operator)
+    with pytest.raises(Conflict):
+        approvals.approve(made, by=Actor.of_user(bob))
+    with pytest.raises(Conflict):
+        approvals.claim(made, by=Actor.of_user(mona))
+    made.refresh_from_db()
+    assert (made.status, made.decided_by) == ("refused", None)
+    assert "another owner" in Event.objects.get(action="key_request.refused").reason
+    assert not APIKey.objects.exists()
+
+
+def test_a_request_goes_on_when_something_else_of_the_service_account_changes(bob, ann, operator, make_user):
+    account = keys.create_service_account(name="robot", owner=ann, purpose="x", by=operator)
+    roles.grant(user=account.user, scope="docs:delete", by=operator)
+    mona = allow(make_user("mona", "docs:delete"), "add_apikey")
+    made = approvals.issue(
+        by=Actor.of_user(mona), principal=account.user, name="x", scopes=["docs:delete"], justification=WHY
+    )
+    keys.change_service_account(account, owner=ann, purpose="other", active=True, by=operator)
+    assert approvals.approve(made, by=Actor.of_user(bob)).status == "approved"
 
 
 def test_a_key_made_before_gets_a_guarded_scope_by_a_request_only(ann, ask, session_of):
@@ -264,6 +385,20 @@ def test_what_a_person_gives_a_client_needs_nobody_else(ann, operator):
 def test_scopes_that_need_nobody_are_told_apart(ann):
     assert approval_policy.unguarded(ann, ["docs:*"]) == {"docs:read", "docs:write"}
     assert approval_policy.unguarded(ann, ["docs:write"]) == {"docs:write"}
+
+
+def reads_all(principal, scopes):
+    return {"docs:read", "reports:read"} <= scopes
+
+
+def test_scopes_that_need_approval_together_are_not_passed_one_by_one(make_user, policy, auth_tokens):  # noqa: F811
+    policy(FUNCTION="tests.keys.approvals.test_bypasses.reads_all")
+    ann, eve = make_user("ann", "docs:read", "reports:read"), make_user("eve", "docs:write")
+    assert approval_policy.unguarded(ann, ["docs:read", "reports:read"]) == frozenset()
+    assert approval_policy.unguarded(eve, ["docs:write"]) == {"docs:write"}
+    auth_tokens(ann.pk)
+    (skipped,) = imported("--from", "drf-authtoken", "--scopes-from-principal")["skipped"]
+    assert "another person's approval" in skipped["reason"]
 
 
 def test_an_import_leaves_guarded_scopes_out(make_user, drf_keys, auth_tokens):  # noqa: F811

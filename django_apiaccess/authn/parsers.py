@@ -1,4 +1,4 @@
-"""Reading the bodies of the token endpoints: JSON and forms, strictly, the same in every project.
+"""Reading the bodies of our endpoints: JSON and forms, strictly, the same in every project.
 
 A member that comes twice is refused (RFC 6749 section 3.2): a proxy and this server might otherwise each believe another one.
 """
@@ -18,7 +18,7 @@ MAX_BODY: Final = 64 * 1024
 
 
 class StrictJSONParser(BaseParser):
-    """One JSON object in UTF-8 (RFC 8259), whatever the header says of another charset."""
+    """One JSON object in UTF-8 (RFC 8259), whatever the header says of another charset, of whole characters (RFC 7493 section 2.1)."""
 
     media_type = "application/json"
 
@@ -28,6 +28,8 @@ class StrictJSONParser(BaseParser):
             data = json.loads(text.decode("utf-8"), object_pairs_hook=_members, parse_constant=_no_number)
         except (ValueError, RecursionError):
             raise ParseError("The body is not JSON in UTF-8.") from None
+        if b"\\ud" in text.lower() and not _is_whole(data):
+            raise ParseError("The body holds half a character: a surrogate without the other one of its pair.")
         if not isinstance(data, dict):
             raise ParseError('The body must be a JSON object, as {"name": "value"}.')
         return data
@@ -37,6 +39,8 @@ class StrictFormParser(BaseParser):
     """`application/x-www-form-urlencoded`, as RFC 7009 and RFC 7662 want it."""
 
     media_type = "application/x-www-form-urlencoded"
+    lists: frozenset[str] = frozenset()
+    """Fields that may come more than once."""
 
     def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> QueryDict:
         try:
@@ -44,7 +48,7 @@ class StrictFormParser(BaseParser):
         except TooManyFieldsSent:
             raise ParseError("The form has too many fields.") from None
         for name, values in data.lists():
-            if len(values) > 1:
+            if len(values) > 1 and name not in self.lists:
                 _refuse_repeated(name)
         return data
 
@@ -54,6 +58,14 @@ def _read(stream: Any) -> bytes:
     if len(text) > MAX_BODY:
         raise ParseError(f"The body is longer than {MAX_BODY} bytes.")
     return text
+
+
+def _is_whole(data: Any) -> bool:
+    try:
+        json.dumps(data, ensure_ascii=False).encode()
+    except (UnicodeEncodeError, RecursionError):
+        return False
+    return True
 
 
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

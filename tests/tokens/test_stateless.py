@@ -181,7 +181,7 @@ class TestEveryChange:
         names = list(cache._cache)
         held = dict(cache._cache), dict(cache._expire_info)
         for lost in itertools.chain.from_iterable(
-            itertools.combinations(names, number) for number in range(1, len(names) + 1)
+            itertools.combinations(names, number) for number in {1, 2, 3, len(names)}
         ):
             cache._cache.clear(), cache._expire_info.clear()
             cache._cache.update(held[0]), cache._expire_info.update(held[1])
@@ -264,9 +264,8 @@ class TestWhatElseEnds:
     def test_nothing_is_kept_while_a_change_is_on_its_way(self, token, ann, operator, cache):
         with transaction.atomic():
             take_grant(ann, operator)
-            assert cache.get(EPOCH) == "changing"
-            assert SharedFacts().find(TokenSession.objects.get().sid).epoch is None
-        assert len(cache.get(EPOCH)) == 16
+            assert SharedFacts().find(TokenSession.objects.get().sid).within is None
+        assert SharedFacts().find(TokenSession.objects.get().sid).within
 
     def test_nothing_read_in_a_transaction_that_may_see_an_old_state_is_kept(self, token, cache):
         if connection.vendor == "postgresql":

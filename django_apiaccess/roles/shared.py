@@ -221,17 +221,16 @@ def _put(cache: Any, name: str, value: str, timeout: int | None = None) -> None:
 
 def _reads_the_latest() -> bool:
     """Whether a statement of this connection sees what was committed just before it: not within a transaction that goes on seeing what
-    was there when it began.
+    was there when it began. PostgreSQL is asked: options of the connection, the role, the database and `SET` all say how it isolates.
     """
     connection = connections[router.db_for_write(Generation)]
-    if not connection.in_atomic_block:
+    if connection.get_autocommit():
         return True
-    if connection.vendor != "postgresql":
+    if connection.vendor != "postgresql" or connection.needs_rollback:
         return False
-    from django.db.backends.postgresql.psycopg_any import IsolationLevel
-
-    isolation = connection.settings_dict.get("OPTIONS", {}).get("isolation_level")
-    return isolation is None or isolation == IsolationLevel.READ_COMMITTED
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW transaction_isolation")
+        return cursor.fetchone() == ("read committed",)
 
 
 shared_facts: Final = SharedFacts()

@@ -267,13 +267,31 @@ class TestWhatElseEnds:
             assert SharedFacts().find(TokenSession.objects.get().sid).within is None
         assert SharedFacts().find(TokenSession.objects.get().sid).within
 
-    def test_nothing_read_in_a_transaction_that_may_see_an_old_state_is_kept(self, token, cache):
-        if connection.vendor == "postgresql":
-            pytest.skip("READ COMMITTED sees what was committed")
+    @pytest.mark.parametrize("level", ["", "repeatable read", "serializable"])
+    @pytest.mark.parametrize("how", ["session", "transaction", "autocommit off"])
+    def test_nothing_read_in_a_transaction_that_may_see_an_old_state_is_kept(self, token, cache, level, how):
+        if connection.vendor != "postgresql" and level:
+            pytest.skip("SQLite has one level, which goes on seeing what was there")
         cache.clear()
-        with transaction.atomic():
-            assert status(token) == 200
-        assert not [name for name in cache._cache if "session" in name]
+        try:
+            with connection.cursor() as cursor:
+                if level and how != "transaction":  # as options of libpq and ALTER ROLE set it
+                    cursor.execute(f"SET default_transaction_isolation = '{level}'")
+            if how == "autocommit off":
+                transaction.set_autocommit(False)
+                assert status(token) == 200
+                transaction.rollback()
+                transaction.set_autocommit(True)
+            else:
+                with transaction.atomic():
+                    if level and how == "transaction":
+                        with connection.cursor() as cursor:
+                            cursor.execute(f"SET TRANSACTION ISOLATION LEVEL {level}")
+                    assert status(token) == 200
+        finally:
+            connection.close()
+        kept = [name for name in cache._cache if "session" in name]
+        assert bool(kept) == (connection.vendor == "postgresql" and not level)
 
 
 class TestTheCache:

@@ -33,6 +33,7 @@ INSTALLED_APPS = [
     "django_apiaccess",
     "django_apiaccess.contrib.oauth",
     "tests.testapp",
+    "tests.kinapp",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",

@@ -7,6 +7,7 @@ from django.db.models.signals import post_delete, post_save, pre_delete
 from ..events.record import changed
 from ..events.source import Actor
 from ..events.tags import Action
+from ..roles.kin import connect_kin
 from ..roles.receivers import credential_changed
 from .models import APIKey, APIKeySecret
 
@@ -18,9 +19,7 @@ def key_deleted(instance: APIKey, **_kwargs: object) -> None:
 
 def connect() -> None:
     """Called once, when the app is ready."""
-    pre_delete.connect(key_deleted, sender=APIKey, dispatch_uid="django_apiaccess.key_deleted")
+    connect_kin(pre_delete, key_deleted, APIKey, uid="django_apiaccess.key_deleted")
     for model in (APIKey, APIKeySecret):
         for signal in (post_save, post_delete):
-            signal.connect(
-                credential_changed, sender=model, dispatch_uid=f"django_apiaccess.credentials.{model.__name__}"
-            )
+            connect_kin(signal, credential_changed, model, uid=f"django_apiaccess.credentials.{model.__name__}")

@@ -24,7 +24,7 @@ def bump(name: str, *, sessions: bool = True) -> None:
     if not Generation.objects.using(using).filter(name=name).update(value=value):
         with transaction.atomic(using=using):
             Generation.objects.using(using).update_or_create(name=name, defaults={"value": value})
-    if sessions and not shared_facts.all_change(using):
+    if sessions and not shared_facts.all_change(name, using):
         fault()
 
 

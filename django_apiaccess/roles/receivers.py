@@ -17,6 +17,7 @@ from ..events.tags import Action
 from ..exceptions import DutiesConflict, RoleCycle
 from . import separation
 from .generations import bump
+from .kin import connect_kin
 from .models import Generation, Grant, Role, Scope
 from .policy import ancestors, role_edges
 from .service import described
@@ -103,18 +104,16 @@ def connect() -> None:
     policy_models: tuple[type[models.Model], ...] = (Role, Scope)
     for model in policy_models + (Permission,):  # noqa: RUF005 - mypy joins the types of a display too widely
         for signal in (post_save, post_delete):
-            signal.connect(policy_changed, sender=model, dispatch_uid=f"django_apiaccess.policy.{model.__name__}")
+            connect_kin(signal, policy_changed, model, uid=f"django_apiaccess.policy.{model.__name__}")
     for through in (Role.scopes.through, Role.permissions.through):
         m2m_changed.connect(role_link_changed, sender=through, dispatch_uid=f"django_apiaccess.{through.__name__}")
     m2m_changed.connect(parents_changed, sender=Role.parents.through, dispatch_uid="django_apiaccess.parents")
     post_save.connect(generation_loaded, sender=Generation, dispatch_uid="django_apiaccess.generation")
-    pre_delete.connect(grant_deleted, sender=Grant, dispatch_uid="django_apiaccess.grant_deleted")
+    connect_kin(pre_delete, grant_deleted, Grant, uid="django_apiaccess.grant_deleted")
     user_model = get_user_model()
     for model in (Grant, user_model):
         for signal in (post_save, post_delete):
-            signal.connect(
-                credentials_changed, sender=model, dispatch_uid=f"django_apiaccess.credentials.{model.__name__}"
-            )
+            connect_kin(signal, credentials_changed, model, uid=f"django_apiaccess.credentials.{model.__name__}")
     if hasattr(user_model, "groups"):
         m2m_changed.connect(
             membership_changed, sender=user_model.groups.through, dispatch_uid="django_apiaccess.groups"

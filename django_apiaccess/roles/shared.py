@@ -4,9 +4,15 @@ An entry is an allowance, never a denial. Where it is missing, because it was ev
 down, the database is asked: losing entries can make a request slower, and revives nothing.
 
 - `apiaccess:epoch` is a random value that is part of every entry's name. A change that may concern many sessions (a role, a grant, a user,
-  a signing key) gives it a new value: all entries are lost at once. Until such a change is committed it says so, and nothing is kept.
-- `apiaccess:session:<epoch>:<sid>` holds the facts of one session. A session that ends is marked there, before its end is committed and
-  once more afterwards; facts are only ever added, so a slow reader cannot put old ones over the mark.
+  a signing key) gives it a new value when it begins and again when it is committed: all entries are lost at once.
+- `apiaccess:changing:<kind>` names the change that is on its way, `apiaccess:changed:<kind>` the last one that was told as committed. While
+  they differ nothing is kept. A change writes its own name alone, so none says that another is over, and changes of a kind wait for each
+  other in the database. One whose process dies is taken to be on its way until the first mark is gone.
+- `apiaccess:session:<place>:<epoch>:<sid>` holds the facts of one session; `places` says what a place is. A session that ends is marked
+  there, and in `apiaccess:ended:<sid>` for every epoch, before its end is committed and once more afterwards; facts are only ever added, so
+  a slow reader cannot put old ones over the mark.
+
+What is told is read back: some clients of a cache that fails say nothing of it.
 
 Where the cache could not be told of a change, the change moves the generation `shared_cache` in the database. Every process reads that
 once in `GENERATION_SECONDS`, and does not believe facts from before. So a cache that comes back with what it held revives nothing for
@@ -26,10 +32,10 @@ from django.core.cache import caches
 from django.db import connections, router, transaction
 
 from ..conf import access_settings
+from . import places
 from .models import Generation
+from .places import EPOCH, KINDS
 
-EPOCH: Final = "apiaccess:epoch"
-CHANGING: Final = "changing"
 CHANGING_SECONDS: Final = 30
 """How long a change may be on its way. A process that dies in it leaves the mark behind for so long."""
 ENDED: Final = "ended"
@@ -44,11 +50,13 @@ class Found(NamedTuple):
     """What the cache says of a session: its facts, or None; and where facts that the database says now may be kept."""
 
     facts: Any = None
-    epoch: str | None = None
+    within: str | None = None
     faults: int | None = None
 
 
 NOTHING: Final = Found()
+PAIRS: Final = tuple((places.changing(kind), places.changed(kind)) for kind in KINDS)
+MARKS: Final = tuple(name for pair in PAIRS for name in pair)
 
 
 class SharedFacts:
@@ -63,6 +71,7 @@ class SharedFacts:
         self._epoch = ""
         self._down_until = float("-inf")
         self._faults: int | None = None
+        self._place = ""
         self._asked_at = float("-inf")
 
     # -- reading
@@ -72,56 +81,60 @@ class SharedFacts:
         alias = access_settings.stateless_cache
         if alias is None or time.monotonic() < self._down_until:
             return NOTHING
+        faults, place = self._standing()
         try:
-            epoch, entry = self._ask(caches[alias], sid)
+            within, entry = self._ask(caches[alias], place, sid)
         except Exception as error:  # noqa: BLE001 - every cache backend has its own errors, and none may open the gate
             self._failed(alias, error)
             return NOTHING
-        if epoch is None:
+        if within is None:
             return NOTHING
-        faults = self._latest_faults()
-        if isinstance(entry, tuple) and len(entry) == 2 and entry[0] == faults:
-            return Found(entry[1], epoch, faults)
-        return Found(None, epoch, faults)
+        known = isinstance(entry, tuple) and len(entry) == 2 and entry[0] == faults
+        return Found(entry[1] if known else None, within, faults)
 
-    def _ask(self, cache: Any, sid: str) -> tuple[str | None, Any]:
-        """The epoch, and the session's entry in it; no epoch while a change is on its way."""
-        name = _entry(self._epoch, sid)
-        found = cache.get_many([EPOCH, name])
+    def _ask(self, cache: Any, place: str, sid: str) -> tuple[str | None, Any]:
+        """Where facts of the session are, and the entry; nowhere while a change is on its way, and for one that ended."""
+        name, ended = places.facts(f"{place}:{self._epoch}", sid), places.ended(sid)
+        found = cache.get_many([EPOCH, name, ended, *MARKS])
+        if ended in found or _on_its_way(found):
+            return None, None
         epoch = found.get(EPOCH)
         if (
             epoch is None
         ):  # a new cache, or one that lost it: what it may still hold belongs to an epoch that never comes back
-            cache.add(EPOCH, _new_epoch(), timeout=None)
+            cache.add(EPOCH, _new_name(), timeout=None)
             epoch = cache.get(EPOCH)
-        if not isinstance(epoch, str) or epoch == CHANGING:
+        if not isinstance(epoch, str):
             return None, None
         if epoch == self._epoch:
-            return epoch, found.get(name)
+            return f"{place}:{epoch}", found.get(name)
+        name = places.facts(f"{place}:{epoch}", sid)
+        found = cache.get_many([name, *MARKS])  # a change marks itself before it begins an epoch: read in that order
+        if _on_its_way(found):
+            return None, None
         self._epoch = epoch
-        return epoch, cache.get(_entry(epoch, sid))
+        return f"{place}:{epoch}", found.get(name)
 
     def keep(self, found: Found, sid: str, facts: Any) -> None:
         """Keep what the database said after `found` was asked for, unless the session ended meanwhile, or the read may be an old one."""
         alias = access_settings.stateless_cache
-        if alias is None or found.epoch is None or not _reads_the_latest():
+        if alias is None or found.within is None or not _reads_the_latest():
             return
         try:
             seconds = access_settings.STATELESS_SECONDS
-            caches[alias].add(_entry(found.epoch, sid), (found.faults, facts), timeout=max(1, int(seconds)))
+            caches[alias].add(places.facts(found.within, sid), (found.faults, facts), timeout=max(1, int(seconds)))
         except Exception as error:  # noqa: BLE001
             self._failed(alias, error)
 
-    def _latest_faults(self) -> int | None:
+    def _standing(self) -> tuple[int | None, str]:
+        """The generation `shared_cache` and the place, as this process read them at most `GENERATION_SECONDS` ago."""
         now = time.monotonic()
         if now - self._asked_at >= access_settings.GENERATION_SECONDS:
-            using = router.db_for_write(Generation)
-            rows = Generation.objects.using(using).filter(name=Generation.SHARED_CACHE)
-            value = rows.values_list("value", flat=True).first()
+            faults, place = places.standing(router.db_for_write(Generation))
             with self._lock:
                 if now > self._asked_at:
-                    self._faults, self._asked_at = value, now
-        return self._faults
+                    self._faults, self._place, self._asked_at = faults, place, now
+        return self._faults, self._place
 
     def _failed(self, alias: str, error: Exception) -> None:
         self._down_until = time.monotonic() + RETRY_SECONDS
@@ -130,27 +143,37 @@ class SharedFacts:
 
     # -- telling
 
-    def all_change(self, using: str) -> bool:
-        """Say that facts of many sessions change with this transaction; whether the cache took it."""
+    def all_change(self, kind: str, using: str) -> bool:
+        """Say that facts of many sessions change with this transaction; whether the cache took it. Called under the lock of the kind."""
+        own = _new_name()
 
         def begin(cache: Any) -> None:
-            cache.set(EPOCH, CHANGING, timeout=CHANGING_SECONDS)
+            _put(cache, places.changing(kind), own, CHANGING_SECONDS)
+            _put(cache, EPOCH, _new_name())
 
         def done(cache: Any) -> None:
-            cache.set(EPOCH, _new_epoch(), timeout=None)
+            _put(cache, EPOCH, _new_name())
+            cache.set(places.changed(kind), own, timeout=2 * CHANGING_SECONDS)
 
         return self._tell(begin, done, using)
 
     def ended(self, sids: Iterable[str], using: str) -> bool:
         """Say that these sessions end, or change, with this transaction; whether the cache took it."""
         ending = list(sids)
+        if not ending or access_settings.stateless_cache is None:
+            return True
+        _faults, place = self._standing()
 
         def mark(cache: Any) -> None:
             epoch = cache.get(EPOCH)
-            if isinstance(epoch, str) and epoch != CHANGING:
-                failed = cache.set_many({_entry(epoch, sid): ENDED for sid in ending}, timeout=ENDED_SECONDS)
-                if failed:
-                    raise OSError(f"{len(failed)} marks were not taken")
+            names = [places.ended(sid) for sid in ending]
+            if isinstance(epoch, str):
+                names += [places.facts(f"{place}:{epoch}", sid) for sid in ending]
+            cache.set_many(dict.fromkeys(names, ENDED), timeout=ENDED_SECONDS)
+            taken = cache.get_many(names)
+            lost = [name for name in names if taken.get(name) != ENDED]
+            if lost:
+                raise OSError(f"{len(lost)} marks were not taken")
 
         return self._tell(mark, mark, using)
 
@@ -179,27 +202,35 @@ class SharedFacts:
         return True
 
 
-def _entry(epoch: str, sid: str) -> str:
-    return f"apiaccess:session:{epoch}:{sid}"
-
-
-def _new_epoch() -> str:
+def _new_name() -> str:
     return secrets.token_urlsafe(12)
+
+
+def _on_its_way(found: dict[str, Any]) -> bool:
+    """Whether any change was marked that has not been told as committed."""
+    return any(begun in found and found[begun] != found.get(over) for begun, over in PAIRS)
+
+
+def _put(cache: Any, name: str, value: str, timeout: int | None = None) -> None:
+    """Replace what is there, whoever else does at the same moment. Raises `OSError` where the old value stays."""
+    before = cache.get(name)
+    cache.set(name, value, timeout=timeout)
+    if cache.get(name) in {None, before}:
+        raise OSError(f"{name} was not taken")
 
 
 def _reads_the_latest() -> bool:
     """Whether a statement of this connection sees what was committed just before it: not within a transaction that goes on seeing what
-    was there when it began.
+    was there when it began. PostgreSQL is asked: options of the connection, the role, the database and `SET` all say how it isolates.
     """
     connection = connections[router.db_for_write(Generation)]
-    if not connection.in_atomic_block:
+    if connection.get_autocommit():
         return True
-    if connection.vendor != "postgresql":
+    if connection.vendor != "postgresql" or connection.needs_rollback:
         return False
-    from django.db.backends.postgresql.psycopg_any import IsolationLevel
-
-    isolation = connection.settings_dict.get("OPTIONS", {}).get("isolation_level")
-    return isolation is None or isolation == IsolationLevel.READ_COMMITTED
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW transaction_isolation")
+        return cursor.fetchone() == ("read committed",)
 
 
 shared_facts: Final = SharedFacts()

@@ -94,7 +94,7 @@ class JWTKind:
         shared = SessionRow.of_facts(found.facts)
         row = session_of(token) if shared is None else holding(token, shared)
         access = self._accept(row, token.claims, from_facts=shared is not None)
-        if shared is None and found.epoch is not None:
+        if shared is None and found.within is not None:
             shared_facts.keep(found, sid, row.facts())
         elif not audiences and not access_settings.stateless_cache:
             remembered.keep(text, RememberedToken(row, token.claims), asked_at)

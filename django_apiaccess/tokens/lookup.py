@@ -47,7 +47,7 @@ class SessionRow(PrincipalRow, SessionColumns):
     @classmethod
     def of_facts(cls, facts: Any) -> SessionRow | None:
         """The row that was kept; None where another release, or another user model, kept it."""
-        if not isinstance(facts, tuple) or facts[:1] != (layout(),):
+        if not isinstance(facts, tuple) or facts[:1] != (layout(),) or len(facts) != len(cls._fields) + 1:
             return None
         row = cls._make(facts[1:])
         return row._replace(scope=parse(str(row.scope)))

@@ -11,6 +11,7 @@ from django.utils import timezone
 from ..events.record import changed
 from ..events.source import Actor
 from ..events.tags import Action
+from ..roles.kin import connect_kin
 from ..roles.receivers import credential_changed
 from . import marks
 from .ending import tell_of
@@ -19,13 +20,15 @@ from .models import TokenSession
 KEPT = "_apiaccess_sessions_of_same_password"
 
 
-def before_user_saved(sender: Any, instance: Any, raw: bool, using: str, update_fields: Any, **_kwargs: Any) -> None:
+def before_user_saved(instance: Any, raw: bool, using: str, update_fields: Any, **_kwargs: Any) -> None:
     """Note the sessions that the old hash keeps alive, when only the hash is about to change."""
     instance.__dict__.pop(KEPT, None)
     fields = frozenset(update_fields or ())
     if raw or fields != {"password"}:
         return
-    stored = sender._base_manager.using(using).filter(pk=instance.pk).values_list("password", flat=True).first()
+    stored = (
+        get_user_model()._base_manager.using(using).filter(pk=instance.pk).values_list("password", flat=True).first()
+    )
     if stored is not None and marks.is_upgrade(instance, stored, fields):
         instance.__dict__[KEPT] = marks.marked_with(instance.pk, stored)
 
@@ -59,8 +62,8 @@ def session_deleted(instance: TokenSession, **_kwargs: Any) -> None:
 def connect() -> None:
     """Called once, when the app is ready."""
     user = get_user_model()
-    pre_save.connect(before_user_saved, sender=user, dispatch_uid="django_apiaccess.password_about_to_change")
-    post_save.connect(after_user_saved, sender=user, dispatch_uid="django_apiaccess.password_changed")
-    pre_delete.connect(session_deleted, sender=TokenSession, dispatch_uid="django_apiaccess.session_deleted")
-    post_save.connect(session_saved, sender=TokenSession, dispatch_uid="django_apiaccess.session_saved")
-    post_delete.connect(session_changed, sender=TokenSession, dispatch_uid="django_apiaccess.credentials.session")
+    connect_kin(pre_save, before_user_saved, user, uid="django_apiaccess.password_about_to_change")
+    connect_kin(post_save, after_user_saved, user, uid="django_apiaccess.password_changed")
+    connect_kin(pre_delete, session_deleted, TokenSession, uid="django_apiaccess.session_deleted")
+    connect_kin(post_save, session_saved, TokenSession, uid="django_apiaccess.session_saved")
+    connect_kin(post_delete, session_changed, TokenSession, uid="django_apiaccess.credentials.session")

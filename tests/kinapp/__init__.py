@@ -1,0 +1,1 @@
+"""Other classes for rows that the package watches."""

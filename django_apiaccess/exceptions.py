@@ -63,6 +63,12 @@ class UnknownName(InvalidChange):
     code = "unknown"
 
 
+class NotAnswerable(InvalidChange):
+    """A question about a request to a view that decides in a way of its own: only a live request shows what it answers."""
+
+    code = "not_answerable"
+
+
 class NotHeld(InvalidChange):
     """Somebody tried to give more than they hold. `missing` names what they lack."""
 

@@ -139,12 +139,16 @@ def refuse(
     """Raise the answer to a refused request; with an event where somebody is known."""
     if access is None:
         raise_answer(responses.NOT_AUTHENTICATED, request)
-    if (
-        request.method == request._request.method
-    ):  # else DRF asks for another method's sake, to describe the view: nobody tried it
+    if _is_tried(request):
         _write(request, access, decision, obj)
     answer = responses.UNDECLARED if requirement is None else responses.for_decision(decision, requirement)
     raise_answer(answer, request)
+
+
+def _is_tried(request: Request) -> bool:
+    """Whether somebody sent it: DRF also asks for another method's sake, to describe a view, and `access` for requests that nobody sent."""
+    http = request._request
+    return request.method == http.method and not getattr(http, "apiaccess_unsent", False)
 
 
 def _note(request: Request, requirement: Requirement | None, decision: Decision, obj: Any = None) -> None:
@@ -152,7 +156,7 @@ def _note(request: Request, requirement: Requirement | None, decision: Decision,
     access = request.auth
     if not isinstance(access, Access) or access.uses is None or requirement is None:
         return
-    if request.method == request._request.method:  # see `refuse`
+    if _is_tried(request):
         note(requirement, access if obj is None else access.on(obj), decision)
 
 
@@ -217,18 +221,18 @@ def _combined(operator: Any, left: Any, right: Any) -> bool:
 
 def requirements_asked(permissions: Iterable[Any], request: Any, view: Any) -> list[Requirement | None]:
     """What every `HasAccess` among `permissions` (classes or instances) asks of `request`; None: undeclared. Empty: there is none."""
-    return [leaf.requirement_for(request, view) for permission in permissions for leaf in _leaves(permission)]
+    return [leaf.requirement_for(request, view) for permission in permissions for leaf in leaves(permission)]
 
 
-def _leaves(permission: Any) -> Iterator[HasAccess]:
+def leaves(permission: Any) -> Iterator[HasAccess]:
     """The `HasAccess` permissions in a permission or a composition of them."""
     made: Any = permission() if isinstance(permission, type | OperandHolder) else permission
     if isinstance(made, HasAccess):
         yield made
     elif isinstance(made, AND | OR):
         sides: Any = made
-        yield from _leaves(sides.op1)
-        yield from _leaves(sides.op2)
+        yield from leaves(sides.op1)
+        yield from leaves(sides.op2)
 
 
 def declared_by(handler: Any) -> Requirement | None:

@@ -175,7 +175,15 @@ def check_unguarded() -> Iterator[CheckMessage]:
     """What our authentication reads but HasAccess does not guard: scoped credentials are refused there, other callers are not asked."""
     for cls, found in _by_view(_found()).items():
         missing = [endpoint for endpoint in found if endpoint.takes_credentials and not endpoint.guarded]
-        if missing:
+        unknown = next((endpoint.unknown for endpoint in missing if endpoint.unknown), "")
+        if unknown:
+            yield warning(
+                CheckId.UNGUARDED,
+                f"Nobody can tell whether HasAccess guards {dotted(cls)} ({_methods(missing)}): {unknown}.",
+                "Let the method call super() first, on every way; let get_permissions need no more than self.request.",
+                obj=cls,
+            )
+        elif missing:
             yield warning(
                 CheckId.UNGUARDED,
                 f"HasAccess does not guard {dotted(cls)} ({_methods(missing)}): keys are refused there, and declared access is not asked.",

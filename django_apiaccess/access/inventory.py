@@ -18,6 +18,7 @@ from django.urls.resolvers import RoutePattern
 
 from ..core.requirement import And, Requirement
 from .declaration import SAFE_METHODS, DeclarationError
+from .hooks import own_answer, own_way
 
 CONVERTED: Final = re.compile(r"<(?:[^<>:]+:)?([^<>:]+)>")
 DRF_SUFFIX: Final = re.compile(r"<drf_format_suffix[^<>]*:format>")
@@ -39,6 +40,8 @@ class Endpoint:
     problem: str = ""
     """What is wrong with the form of the declaration, if anything."""
     guarded: bool = False
+    unknown: str = ""
+    """Why it cannot be said whether anything is asked, if so; it never counts as guarded then."""
     is_drf: bool = True
     takes_credentials: bool = False
     """Whether our authentication reads the requests."""
@@ -209,28 +212,66 @@ def _endpoint(path: str, made: Any, name: str, method: str, action: str | None) 
     facts["takes_credentials"] = _has(view.authentication_classes, AccessAuthentication)
     facts["throttled"] = _has(view.throttle_classes, AccessRateThrottle)
     try:
-        facts["guarded"], facts["requirement"] = asked(view, method)
+        facts |= _answers(view, method, path)
     except DeclarationError as error:
         facts["guarded"], facts["problem"] = True, str(error)
     return Endpoint(path, method, dotted(made.cls), **facts)
 
 
 def asked(view: Any, method: str) -> tuple[bool, Requirement | None]:
-    """Whether `HasAccess` guards a bound view, and what is asked for a method. Raises `DeclarationError`."""
-    from ..permissions import declared_by, is_guarded, requirements_asked
+    """Whether `HasAccess` surely guards a bound view, and what is asked for a method. Raises `DeclarationError`."""
+    facts = _answers(view, method, "/")
+    return facts["guarded"], facts["requirement"]
 
-    request: Any = SimpleNamespace(method=method)
+
+def _answers(view: Any, method: str, path: str) -> dict[str, Any]:
+    """What a bound view says for a request of nobody: `guarded`, `requirement`, `unknown` and `permissions` of its endpoint."""
+    from ..permissions import declared_by, requirements_asked
+    from .context import Context
+    from .unsent import http_request, meet
+
+    unknown = own_way(view)
     try:
-        permissions, guarded = view.get_permissions(), is_guarded(view)
-    except Exception:  # noqa: BLE001 - a project's own get_permissions, which may ask for a request that is not there
-        permissions, guarded = list(view.permission_classes), is_guarded(type(view))
-    wanted = requirements_asked(permissions, request, view) if guarded else []
+        if view.request is None:
+            meet(view, http_request(method, path, Context()))
+        permissions = list(view.get_permissions())
+    except Exception as error:  # noqa: BLE001 - a project's own code, which may ask for what is not there
+        permissions = []
+        unknown = unknown or f"its permissions could not be asked: {error!r}"
+    guarded, unsure = _guard(permissions)
+    unknown = unknown or unsure
+    request: Any = SimpleNamespace(method=method)
+    wanted = requirements_asked(permissions, request, view) if guarded or unknown else []
     marked = declared_by(getattr(view, method.lower(), None))
     wanted += [marked] if marked is not None else []
     each = list(dict.fromkeys(wanted))
-    if None in each or not each:
-        return guarded, None
-    return guarded, functools.reduce(And.of, each)  # type: ignore[arg-type]
+    found = {"guarded": guarded and not unknown, "unknown": unknown, "requirement": None}
+    if _computes(type(view)) and permissions:
+        found["permissions"] = tuple(type(permission) for permission in permissions)
+    if each and None not in each:
+        found["requirement"] = functools.reduce(And.of, each)  # type: ignore[arg-type]
+    return found
+
+
+def _guard(permissions: list[Any]) -> tuple[bool, str]:
+    """Whether `HasAccess` has a say among these; and the class that replaces its answer, where that alone would."""
+    from ..permissions import guards, leaves
+
+    unsure = ""
+    for permission in permissions:
+        if guards(permission):
+            own = next((found for leaf in leaves(permission) if (found := own_answer(leaf))), "")
+            if not own:
+                return True, ""
+            unsure = unsure or own
+    return bool(unsure), unsure
+
+
+def _computes(cls: type) -> bool:
+    """Whether a view answers `get_permissions` in a way of its own."""
+    from rest_framework.views import APIView
+
+    return getattr(cls, "get_permissions", None) is not APIView.get_permissions
 
 
 def guards_by_default() -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 from ..core.access import Access
 from ..core.assurance import ACR_LEVELS
 from ..core.requirement import And, HasMFA, Requirement, decide
-from ..exceptions import UnknownName
+from ..exceptions import NotAnswerable, UnknownName
 from ..roles.names import nearest
 from ..roles.provenance import provenance
 from .context import Context
@@ -77,7 +77,7 @@ class Asked:
 def asked_at(line: str) -> Asked:
     """What `METHOD /path` asks; the path as show_access writes it, or with values in it.
 
-    Raises `UnknownName`, also where nothing is declared.
+    Raises `UnknownName`, also where nothing is declared, and `NotAnswerable` where nobody can tell what is asked.
     """
     method, _, path = line.strip().partition(" ")
     method, path = method.upper(), path.strip()
@@ -90,6 +90,8 @@ def asked_at(line: str) -> Asked:
         if found is None:
             hint = nearest(f"{method} {path}", [f"{one.method} {one.path}" for one in every])
             raise UnknownName(f"No endpoint {method} {path}.{hint}")
+        if found.unknown:
+            raise NotAnswerable(f"{method} {path} cannot be answered for: {found.unknown}.")
         wanted, single = found.requirement, found.opens_single_objects
     else:
         simulated = Simulation.of(method, path, Context())

@@ -6,10 +6,8 @@ This module looks at the DRF edge from outside, as `inventory` does.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from io import BytesIO
 from typing import Any
 
-from django.contrib.auth.models import AnonymousUser
 from django.core.handlers.wsgi import WSGIRequest
 from django.urls import Resolver404, resolve
 from rest_framework.authentication import SessionAuthentication
@@ -18,14 +16,16 @@ from ..authentication import AccessAuthentication
 from ..authn.client import RequestClient, is_in_clear
 from ..authn.kinds import enabled_kinds
 from ..core.access import Access
-from ..exceptions import UnknownName
+from ..exceptions import NotAnswerable, UnknownName
 from ..filters import narrows_objects
 from ..permissions import access_of
 from ..roles.names import nearest
 from .context import Context
 from .declaration import METHODS, SAFE_METHODS
+from .hooks import own_way
 from .imagined import Changes, amended
 from .inventory import bound_view, dotted, drf_callback, routes
+from .unsent import http_request, meet
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +41,12 @@ class Simulation:
 
     @classmethod
     def of(cls, method: str, path: str, context: Context, changes: Changes | None = None) -> Simulation:
-        """The view that takes `method` on `path`. Raises `UnknownName` that names the nearest."""
-        path = "/" + path.partition("?")[0].lstrip("/")
+        """The view that takes `method` on `path`, percent-encoded or not.
+
+        Raises `UnknownName` that names the nearest, and `NotAnswerable` for a view that replaces DRF's way of asking.
+        """
+        http = http_request(method, "/" + path.partition("?")[0].lstrip("/"), context)
+        path = http.path_info
         verb = method.upper()
         if verb not in METHODS:
             raise UnknownName(f"Unknown method {method!r}.{nearest(verb, METHODS)}", field="method")
@@ -56,16 +60,16 @@ class Simulation:
                 f"The view at {path!r} is none of DRF's: HasAccess does not decide about it.", field="path"
             )
         view = bound_view(made, verb)
+        own = own_way(view)
+        if own:
+            raise NotAnswerable(
+                f"{path!r} cannot be answered for: {own}, so what is asked shows in a live request only.", field="path"
+            )
         offered = [name.upper() for name in view.http_method_names if hasattr(view, name)]
         if verb not in offered:
             raise UnknownName(f"{path!r} takes {', '.join(sorted(offered))}, not {verb}.", field="method")
-        http = http_request(verb, path, context)
         http.resolver_match = match
-        view.args, view.kwargs = match.args, match.kwargs
-        view.headers = {}
-        view.request = view.initialize_request(http, *match.args, **match.kwargs)
-        view.format_kwarg = match.kwargs.get("format")
-        view.request.user, view.request.auth = AnonymousUser(), None
+        meet(view, http, match.args, match.kwargs)
         return cls(verb, path, view, view.request, context, changes or Changes())
 
     @property
@@ -146,23 +150,6 @@ class Simulation:
             return self.view.get_queryset().filter(**{self.view.lookup_field: value}).first()
         except Exception:  # noqa: BLE001 - the project's own look-up needs more than this request has
             return None
-
-
-def http_request(method: str, path: str, context: Context) -> WSGIRequest:
-    """A request of Django's that nobody sent."""
-    origin = context.origin
-    environ = {
-        "REQUEST_METHOD": method,
-        "PATH_INFO": path,
-        "REMOTE_ADDR": context.address,
-        "SERVER_NAME": "localhost",
-        "SERVER_PORT": "443" if context.secure else "80",
-        "wsgi.url_scheme": "https" if context.secure else "http",
-        "wsgi.input": BytesIO(),
-    }
-    request = WSGIRequest({**environ, "HTTP_ORIGIN": origin} if origin else environ)
-    request.user = AnonymousUser()
-    return request
 
 
 def _nearest_path(path: str) -> str:

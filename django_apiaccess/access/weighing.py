@@ -43,7 +43,11 @@ class Weighing:
 
     def judged(self) -> Iterator[Part]:
         """The answers of the view's permissions, one each; of its throttles; then of the object in the path; nothing after the first no."""
-        permissions = self.view.get_permissions()
+        try:
+            permissions = self.view.get_permissions()
+        except Exception as error:  # noqa: BLE001 - a project's own code: the request would end here too
+            yield _failed("get_permissions", error)
+            return
         for permission in permissions:
             part = self._weigh(permission)
             if not part.allowed and part.status is None:
@@ -68,8 +72,11 @@ class Weighing:
         if isinstance(permission, HasAccess):
             part = self._weigh_ours(permission, obj)
             asks = "has_permission" if obj is None else "has_object_permission"
-            is_own = getattr(type(permission), asks) is getattr(HasAccess, asks)
-            return part if is_own or not part.allowed else self._weigh_foreign(permission, obj)
+            if getattr(type(permission), asks) is getattr(HasAccess, asks):
+                return part
+            own = self._weigh_foreign(permission, obj)
+            is_ours = not part.allowed and not own.allowed and own.status == part.status
+            return part if is_ours else own  # the same refusal, with its reason
         if isinstance(permission, AND | OR):
             return self._weigh_pair(permission, obj)
         if isinstance(permission, NOT):
@@ -85,11 +92,8 @@ class Weighing:
                 allowed = bool(permission.has_permission(self.request, self.view))
             else:
                 allowed = bool(permission.has_object_permission(self.request, self.view, obj))
-        except (APIException, PermissionDenied, Http404) as error:
-            status = getattr(error, "status_code", 404 if isinstance(error, Http404) else 403)
-            return Part(name, allowed=False, detail=f"answers {status}", status=status, step="permission_class")
         except Exception as error:  # noqa: BLE001 - a project's own class: the request would end here too
-            return Part(name, allowed=False, detail=f"fails with {error!r}", status=500, step="permission_class")
+            return _failed(name, error)
         detail = "" if allowed else "a permission class of the view"
         return Part(name, allowed=allowed, detail=detail, step="permission_class")
 
@@ -192,6 +196,14 @@ class Weighing:
             return replace(part, status=responses.NOT_AUTHENTICATED.status)
         answer = responses.UNDECLARED if requirement is None else responses.for_decision(decision, requirement)
         return replace(part, status=answer.status)
+
+
+def _failed(name: str, error: Exception) -> Part:
+    """What a project's code raises, as the refusal that it is: DRF makes an answer of some errors, Django 500 of the others."""
+    if isinstance(error, APIException | PermissionDenied | Http404):
+        status = getattr(error, "status_code", 404 if isinstance(error, Http404) else 403)
+        return Part(name, allowed=False, detail=f"answers {status}", status=status, step="permission_class")
+    return Part(name, allowed=False, detail=f"fails with {error!r}", status=500, step="permission_class")
 
 
 def _of_decision(decision: Decision, requirement: Requirement | None) -> Part:

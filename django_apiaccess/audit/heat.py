@@ -17,7 +17,7 @@ FACTOR: Final = "factor"
 """The role opens it, with a second factor."""
 CLOSED: Final = "closed"
 OTHER: Final = "other"
-"""Something else than declared access decides: permission classes of the project, a log-in page, the admin."""
+"""Something else than declared access decides: permission classes, a log-in page, the admin; or nobody can tell what."""
 UNGUARDED: Final = "unguarded"
 """Nothing decides, and nobody said that this is meant."""
 

@@ -1,5 +1,6 @@
 """A URL conf with every form of requirement, beside the views of the test app: what explaining must agree with the live answer on."""
 
+from django.http import HttpResponse
 from django.urls import include, path
 from rest_framework import authentication, permissions, viewsets
 from rest_framework.decorators import action
@@ -106,6 +107,99 @@ class StricterView(Answer):
     access = "docs:read"
 
 
+class Wide(HasAccess):
+    """A project's own, instead of ours."""
+
+    def has_permission(self, request, view):
+        return True
+
+
+class Never(HasAccess):
+    def has_permission(self, request, view):
+        return False
+
+
+class Late(HasAccess):
+    def has_permission(self, request, view):
+        return request.user.is_staff or super().has_permission(request, view)
+
+
+class WideView(Answer):
+    permission_classes = (Wide,)
+    access = "docs:read"
+
+
+class NeverView(Answer):
+    permission_classes = (Never,)
+    access = "docs:read"
+
+
+class LateView(Answer):
+    permission_classes = (Late,)
+    access = "docs:read"
+
+
+class ByMethod(Answer):
+    access = "docs:read"
+
+    def get_permissions(self):
+        return [permissions.AllowAny()] if self.request.method == "POST" else [HasAccess()]
+
+
+class CallsOn(Answer):
+    access = {"read": "docs:read"}
+
+    def initial(self, request, *args, **kwargs):
+        if request.user.is_staff:
+            self.staff = True
+        super().initial(request, *args, **kwargs)
+        self.met = True
+
+    def dispatch(self, request, *args, **kwargs):
+        return super().dispatch(request, *args, **kwargs)
+
+
+class NoChecks(Answer):
+    access = "docs:read"
+
+    def check_permissions(self, request):
+        pass
+
+
+class NoStart(Answer):
+    access = "docs:read"
+
+    def initial(self, request, *args, **kwargs):
+        if request.user.is_staff:
+            return
+        super().initial(request, *args, **kwargs)
+
+
+class PlainDispatch(Answer):
+    access = "docs:read"
+
+    def dispatch(self, request, *args, **kwargs):
+        return HttpResponse("{}")
+
+
+class NoDenial(Answer):
+    permission_classes = (HasAccess, permissions.IsAdminUser)
+    access = "docs:read"
+
+    def permission_denied(self, request, message=None, code=None):
+        pass
+
+
+class NoObjects(viewsets.ReadOnlyModelViewSet):
+    queryset = Document.objects.order_by("pk")
+    serializer_class = DocumentSerializer
+    filter_backends = (GrantedObjectsFilter,)
+    access = "docs:read"
+
+    def check_object_permissions(self, request, obj):
+        pass
+
+
 class Unthrottled(Answer):
     throttle_classes = ()
     access = "docs:read"
@@ -149,6 +243,7 @@ router = DefaultRouter()
 router.include_root_view = False
 router.register("unbound", Unbound, basename="unbound")
 router.register("narrow", Narrow, basename="narrow")
+router.register("no-objects", NoObjects, basename="no-objects")
 
 VIEWS = {
     "authenticated": Authenticated,
@@ -168,18 +263,32 @@ VIEWS = {
     "only-sessions-of-drf": OnlySessionsOfDRF,
     "not-staff": NotStaff,
     "stricter": StricterView,
+    "wide": WideView,
+    "never": NeverView,
+    "late": LateView,
+    "by-method": ByMethod,
+    "calls-on": CallsOn,
     "unthrottled": Unthrottled,
     "by-handler": ByHandler,
 }
+OWN_WAY = {
+    "no-checks": NoChecks,
+    "no-start": NoStart,
+    "plain-dispatch": PlainDispatch,
+    "no-denial": NoDenial,
+}
+"""Views that replace a step of DRF's: explaining answers nothing there."""
+NOT_ANSWERABLE = (*(f"/{name}/" for name in OWN_WAY), "/no-objects/")
 PATHS = [
-    *(f"/{name}/" for name in VIEWS),
+    *(f"/{name}/" for name in VIEWS | OWN_WAY),
+    "/no-objects/{}/",
     "/unbound/{}/seen/",
     "/unbound/{}/counted/",
     "/narrow/",
     "/narrow/{}/",
 ]
 urlpatterns = [
-    *(path(f"{name}/", view.as_view()) for name, view in VIEWS.items()),
+    *(path(f"{name}/", view.as_view()) for name, view in (VIEWS | OWN_WAY).items()),
     path("", include(router.urls)),
     path("", include("tests.urls")),
 ]

@@ -1,5 +1,6 @@
 """Every endpoint and what it asks: as live requests meet it, whatever the view is made of, in no time."""
 
+import contextlib
 import functools
 import json
 import sys
@@ -8,8 +9,10 @@ import types
 from io import StringIO
 
 import pytest
+from django.core.exceptions import PermissionDenied
 from django.core.management import call_command
-from django.http import HttpResponse
+from django.db import transaction
+from django.http import Http404, HttpResponse
 from django.test import override_settings
 from django.urls import include, path, re_path
 from django.utils.decorators import method_decorator
@@ -228,6 +231,89 @@ def test_odd_views_are_listed_and_none_breaks_it(inventory):
     for name in ("partial-drf", "cached", "cached-too", "needs", "wrapped", "hidden"):
         assert str(by_path[name].requirement) == 'HasScope("docs:read")', name
     assert "not today" in by_path["refuses"].problem
+
+
+def test_permissions_are_asked_method_by_method_with_a_request_at_hand(inventory):
+    class ByMethod(Plain):
+        def get_permissions(self):
+            return [permissions.AllowAny()] if self.request.method == "POST" else [HasAccess()]
+
+    class NeedsMore(Plain):
+        def get_permissions(self):
+            return [HasAccess(self.kwargs["pk"])]
+
+    found = inventory(path("by-method/", ByMethod.as_view()), path("more/", NeedsMore.as_view()))
+    guarded = {(one.path, one.method): one.guarded for one in found}
+    assert (guarded["/by-method/", "GET"], guarded["/by-method/", "POST"]) == (True, False)
+    assert not guarded["/more/", "GET"]
+    assert "KeyError('pk')" in next(one.unknown for one in found if one.path == "/more/")
+
+
+class Around:
+    def swallow(self, request):
+        with contextlib.suppress(Exception):
+            super().check_permissions(request)
+
+    def caught(self, request):
+        try:
+            super().check_permissions(request)
+        except PermissionDenied:
+            return
+
+    def sometimes(self, request):
+        if request.method == "GET":
+            super().check_permissions(request)
+
+    def after_a_return(self, request):
+        if request.method == "POST":
+            return
+        super().check_permissions(request)
+
+    def short(self, request):
+        return request.user.is_staff or super().check_permissions(request)
+
+    def of_another(self, request):
+        super().check_throttles(request)
+
+
+@pytest.mark.parametrize("name", [name for name in vars(Around) if not name.startswith("__")])
+def test_a_view_that_does_not_surely_ask_as_drf_asks_is_never_guarded(inventory, name):
+    method = vars(Around)[name]
+    view = type("Odd", (Plain,), {"check_permissions": method})
+    (get, *_rest) = inventory(path("odd/", view.as_view()))
+    assert not get.guarded
+    assert "Odd.check_permissions replaces DRF's own" in get.unknown
+
+
+def test_a_view_that_does_more_than_drf_is_guarded_as_before(inventory):
+    class More(Plain):
+        def initial(self, request, *args, **kwargs):
+            """Docs."""
+            if request.method == "TRACE":
+                raise Http404
+            with transaction.atomic():
+                super().initial(request, *args, **kwargs)
+            if request.method == "POST":
+                return
+            self.more = True
+
+        def check_permissions(self, request):
+            return super().check_permissions(request) or None
+
+    class Deep(More):
+        def check_permissions(self, request):
+            pass
+
+    class Replaces(HasAccess):
+        def has_permission(self, request, view):
+            return True
+
+    class Beside(Plain):
+        permission_classes = [Replaces, HasAccess]
+
+    found = inventory(path("more/", More.as_view()), path("deep/", Deep.as_view()), path("beside/", Beside.as_view()))
+    guarded = {one.path: one.guarded for one in found}
+    assert guarded == {"/more/": True, "/deep/": False, "/beside/": True}
 
 
 def test_two_thousand_endpoints_take_less_than_a_second(inventory):

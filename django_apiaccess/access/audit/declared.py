@@ -70,6 +70,22 @@ def unguarded(audit: Audit) -> Iterator[Finding]:
         )
 
 
+@rule(
+    "endpoints.not-answerable",
+    Severity.HIGH,
+    title="Endpoints of which nobody can tell what they ask",
+    why="A view that replaces a step in which DRF asks its permissions, or a class that replaces HasAccess's answer, may let anybody in.",
+    fix="Call super() first in the method, on every way, and let get_permissions need no more than self.request",
+    references=("ASVS 8.2.1", "ASVS 8.3.1", "API5:2023", "CWE-285"),
+)
+def not_answerable(audit: Audit) -> Iterator[Finding]:
+    found = [endpoint for endpoint in drf_endpoints(audit) if endpoint.unknown]
+    for group in by_path(found):
+        said = f"{group[0].unknown}: whether it is guarded shows in a live request only"
+        severity = Severity.HIGH if is_written_here(group[0]) else Severity.LOW
+        yield audit.found(endpoint_subject(group), said, severity=severity)
+
+
 def _said(permissions: tuple[object, ...]) -> str:
     """Permission classes for a person; a composition has no name of its own."""
     return ", ".join(getattr(each, "__name__", "a composition of classes") for each in permissions) or "nothing"

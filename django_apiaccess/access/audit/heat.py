@@ -104,6 +104,8 @@ def _cells(
 
     if not endpoint.is_drf:
         return _page(audit, endpoint, everywhere)
+    if endpoint.unknown:
+        return "unknown", everywhere(heat.OTHER)
     if not endpoint.guarded and endpoint.requirement is None:
         opened = audit.fact(openings, audit).get(endpoint, Opening.UNKNOWN)
         return (

@@ -27,7 +27,9 @@ def openings(audit: Audit) -> dict[Endpoint, Opening]:
     found = [
         endpoint
         for endpoint in drf_endpoints(audit)
-        if not (endpoint.guarded or endpoint.problem or endpoint.declared)  # @require_access asks again by itself
+        if not (
+            endpoint.guarded or endpoint.unknown or endpoint.problem or endpoint.declared
+        )  # @require_access asks again by itself
     ]
     if not found:
         return {}
@@ -53,13 +55,9 @@ def _asked(endpoint: Endpoint) -> Opening:
 
 
 def _visited(endpoint: Endpoint) -> tuple[Any, Any]:
-    from django.contrib.auth.models import AnonymousUser
-
     from ..context import Context
-    from ..simulation import http_request
+    from ..unsent import http_request, meet
 
     view = bound_view(endpoint.callback, endpoint.method)
-    view.headers = {}
-    view.request = request = view.initialize_request(http_request(endpoint.method, endpoint.path, Context()))
-    request.user, request.auth = AnonymousUser(), None
-    return view, request
+    meet(view, http_request(endpoint.method, endpoint.path, Context()))
+    return view, view.request

@@ -41,7 +41,7 @@ manage.py show_access --format markdown > docs/access.md
         parser.add_argument(
             "--undeclared",
             action="store_true",
-            help="Only endpoints that declare nothing, or that HasAccess does not guard.",
+            help="Only endpoints that declare nothing, or that HasAccess does not surely guard.",
         )
         parser.add_argument("--all", action="store_true", help="Also views that are none of DRF's, as the admin's.")
 
@@ -62,7 +62,7 @@ manage.py show_access --format markdown > docs/access.md
 
     def tell(self, found: Sequence[Endpoint], shown: Sequence[Endpoint]) -> None:
         """What the table does not show by itself."""
-        undeclared = sum(stands_out(endpoint) for endpoint in found if endpoint.is_drf)
+        undeclared = sum(stands_out(endpoint) and not endpoint.unknown for endpoint in found if endpoint.is_drf)
         if undeclared:
             self.note(f"{undeclared} without a declaration that counts: scoped credentials are refused there.")
         hidden = sum(not endpoint.is_drf for endpoint in found) - sum(not endpoint.is_drf for endpoint in shown)
@@ -81,6 +81,8 @@ def asks_for(endpoint: Endpoint) -> str:
         return f"BAD DECLARATION: {endpoint.problem}"
     if not endpoint.is_drf:
         return "(not a DRF view)"
+    if endpoint.unknown:
+        return f"UNKNOWN: {endpoint.unknown}"
     if not endpoint.guarded:
         return f"UNGUARDED{f': {endpoint.requirement} counts for unscoped callers only' if endpoint.declared else ''}"
     return "UNDECLARED" if endpoint.requirement is None else str(endpoint.requirement)
@@ -99,6 +101,7 @@ def as_row(endpoint: Endpoint) -> dict[str, Any]:
         "public": endpoint.public,
         "declared": endpoint.declared,
         "guarded": endpoint.guarded,
+        "unknown": endpoint.unknown,
         "drf": endpoint.is_drf,
     }
 

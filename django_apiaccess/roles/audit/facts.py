@@ -13,7 +13,7 @@ from ..policy import Policy, compile_policy
 
 FEW: Final = 5
 """A project that declares no more scopes has no role with too many: somebody runs the whole shop."""
-OURS: Final = frozenset({"oauth:register", "tokens:introspect"})
+OURS: Final = frozenset({"keys:approve", "oauth:register", "tokens:introspect"})
 """Scopes that this app declares itself: a project's widest role need not give them, and no endpoint of the project need ask for them."""
 GIVING: Final = frozenset(
     {

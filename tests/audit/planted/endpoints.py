@@ -65,6 +65,43 @@ def a_view_that_cannot_be_looked_at(project: Any) -> None:
     project.urls(Unmade.as_view())
 
 
+class Everybody(HasAccess):
+    def has_permission(self, request: Any, view: Any) -> bool:
+        return True
+
+
+def nothing(self: Any, *args: Any, **kwargs: Any) -> None:
+    pass
+
+
+@plant("endpoints.not-answerable", finds="check_permissions", severity="high")
+def a_view_that_checks_nothing(project: Any) -> None:
+    project.urls(view(access="docs:read", check_permissions=nothing))
+
+
+@plant("endpoints.not-answerable", finds="initial", severity="high")
+def a_view_that_starts_in_its_own_way(project: Any) -> None:
+    project.urls(view(access="docs:read", initial=nothing))
+
+
+@plant("endpoints.not-answerable", finds="Everybody.has_permission", severity="high")
+def a_class_that_stands_in_for_ours(project: Any) -> None:
+    project.urls(view(access="docs:read", permission_classes=[Everybody]))
+
+
+@plant("endpoints.not-answerable", finds="KeyError", severity="high")
+def permissions_that_cannot_be_asked(project: Any) -> None:
+    project.urls(view(access="docs:read", get_permissions=lambda self: [self.kwargs["pk"]]))
+
+
+@plant("endpoints.unsafe-open", finds="AllowAny", severity="critical")
+def open_for_one_method_only(project: Any) -> None:
+    def by_method(self: Any) -> Any:
+        return [permissions.AllowAny()] if self.request.method == "POST" else [HasAccess()]
+
+    project.urls(view(access="docs:read", get_permissions=by_method))
+
+
 @plant("endpoints.unguarded", finds="IsAdminUser", severity="medium")
 def a_permission_class_that_knows_no_scopes(project: Any) -> None:
     project.urls(view(permission_classes=[permissions.IsAdminUser]))

@@ -56,7 +56,6 @@ NOTHING = {
     "unconfirmed phones": 0,
     "private keys": 0,
     "reminders": 0,
-    "unused registrations": 0,
 }
 
 

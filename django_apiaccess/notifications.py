@@ -21,14 +21,25 @@ logger: Final = logging.getLogger("django_apiaccess")
 
 
 def notify(user: Any, kind: str, context: dict[str, Any]) -> None:
-    """Tell `user` of something that only they can judge. `context` never holds a secret."""
+    """Tell `user` of something that only they can judge. `context` never holds a secret. Each of its texts becomes one printable line."""
+    context = _on_one_line(context)
     transaction.on_commit(lambda: _send(user, kind, context), robust=True)
 
 
 def deliver(user: Any, kind: str, context: dict[str, Any]) -> None:
     """Tell `user` now, and raise what the notifier raises: for a caller that will try again. The signal comes once it was delivered."""
+    context = _on_one_line(context)
     import_string(access_settings.NOTIFIER)(user, kind, context)
     user_notified.send_robust(sender=type(user), user=user, kind=kind, context=context)
+
+
+def one_line(text: str) -> str:
+    """`text` on one line, of characters that are seen: a name that somebody chose must not add lines to a mail, or turn it around."""
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in " ".join(text.split()))
+
+
+def _on_one_line(context: dict[str, Any]) -> dict[str, Any]:
+    return {name: one_line(value) if isinstance(value, str) else value for name, value in context.items()}
 
 
 def _send(user: Any, kind: str, context: dict[str, Any]) -> None:

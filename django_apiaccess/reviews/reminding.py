@@ -21,7 +21,7 @@ from django.utils import timezone
 from ..events.record import changed
 from ..events.source import Actor
 from ..events.tags import Action
-from ..notifications import deliver
+from ..notifications import deliver, one_line
 from ..signals import credential_expiring, credential_inactive
 from .due import INACTIVE, Due, due
 from .models import Reminder
@@ -67,11 +67,10 @@ def _note_due() -> None:
 
 
 def _row(one: Due) -> Reminder:
-    label = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in one.label)
     return Reminder(
         subject_kind=one.kind,
         subject_id=one.id,
-        label=label[:200],
+        label=one_line(one.label)[:200],
         stage=one.stage,
         about=one.about,
         owner_id=one.owner_id,

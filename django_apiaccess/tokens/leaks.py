@@ -23,12 +23,10 @@ HAPPENED: Final = "Its session was ended: nothing can be done with it any more. 
 
 def judge_refresh_tokens(texts: Sequence[str]) -> Mapping[str, Judged]:
     """What texts of the form of our refresh tokens are; a used one is as good as another: somebody else has it."""
-    found = {}
-    for text in texts:
-        token, problem = refreshing.find(text)
-        right = token is not None and problem is None
-        found[text] = _ending(token.session.sid, "refresh token") if right and token is not None else Judged(False)
-    return found
+    right = refreshing.find_many(texts)
+    return {
+        text: _ending(right[text].session.sid, "refresh token") if text in right else Judged(False) for text in texts
+    }
 
 
 def judge_access_tokens(texts: Sequence[str]) -> Mapping[str, Judged]:

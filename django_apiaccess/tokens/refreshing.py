@@ -6,6 +6,7 @@ what the one before it left.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
@@ -45,6 +46,21 @@ def find(text: str) -> tuple[RefreshToken | None, Reason | None]:
         return None, Reason.UNKNOWN
     verdict = digests.verify(text, token.digest, access_settings.PEPPERS)
     return token, None if verdict in RIGHT else Reason.WRONG_SECRET
+
+
+def find_many(texts: Iterable[str]) -> dict[str, RefreshToken]:
+    """By text, the tokens that are right, used or not, with their sessions. One query for all, and a MAC for each, found or not."""
+    ids = {text: key.id for text in texts if (key := secrets.split(text, PREFIX)) is not None}
+    rows = RefreshToken.objects.select_related("session").filter(public_id__in=list(ids.values()))
+    stored = {row.public_id: row for row in rows}
+    found = {}
+    for text, public_id in ids.items():
+        token = stored.get(public_id)
+        if token is None:
+            digests.verify_nothing(text, access_settings.PEPPERS)
+        elif digests.verify(text, token.digest, access_settings.PEPPERS) in RIGHT:
+            found[text] = token
+    return found
 
 
 def use(token: RefreshToken, now: datetime) -> str | Reason:

@@ -41,6 +41,18 @@ def test_a_reported_key_is_revoked_and_its_owner_told_once(report, issued, told,
     assert len(leak_events()) == 1
 
 
+@pytest.mark.parametrize("prefix", ["ak", "rt", "cs"])
+def test_a_report_of_many_texts_costs_no_more_queries_than_one_of_a_few(db, prefix):
+    counts = []
+    for number in (2, 200):
+        with CaptureQueriesContext(
+            connection,
+        ) as queries:
+            service.judge([secrets.make_key(prefix).text for _ in range(number)])
+        counts.append(len(queries))
+    assert counts[0] == counts[1] <= 1
+
+
 def test_the_answer_is_the_same_for_every_text(report, issued):
     answers = [
         report(issued.text),

@@ -26,8 +26,9 @@ def decided(request: KeyRequest) -> None:
 def _facts(request: KeyRequest) -> dict[str, Any]:
     return {
         "request": request,
-        "name": " ".join(request.name.split()),  # on one line, whatever it holds
-        "reason": " ".join(request.reason.split()),
+        "name": request.name,
+        "reason": request.reason,
+        "justification": request.justification,
         "requester": request.requester.get_username(),
         "principal": request.principal.get_username(),
         "scopes": " ".join(sorted(request.scopes)),

@@ -230,7 +230,7 @@ def _reads_the_latest() -> bool:
         return False
     with connection.cursor() as cursor:
         cursor.execute("SHOW transaction_isolation")
-        return cursor.fetchone() == ("read committed",)
+        return bool(cursor.fetchone() == ("read committed",))
 
 
 shared_facts: Final = SharedFacts()

@@ -17,6 +17,7 @@ from ...events.record import changed
 from ...events.source import Actor
 from ...events.tags import Action
 from ...exceptions import Conflict, InvalidChange
+from ...roles import delegation
 from . import control
 from .models import ClientSecret, OAuthClient
 from .parameters import is_plain
@@ -86,7 +87,7 @@ def rotate(client: OAuthClient, *, by: Actor, grace: timedelta | None = None, re
     """A new secret; the old ones open for `grace` more (None: `KEY_ROTATION_GRACE`; 0: they end now). The text, and until when.
 
     Of two rotations at once one succeeds, the other raises `Conflict` and changes nothing. Raises `NotHeld` where the client may do more
-    than who would learn its secret.
+    than who would learn its secret. Where a lesser administrator learns it, people are asked again for what they had allowed the client.
     """
     if client.auth_method not in METHODS:
         raise InvalidChange(f"{client.name} has no secret: it authenticates by {client.auth_method}.")
@@ -103,6 +104,10 @@ def rotate(client: OAuthClient, *, by: Actor, grace: timedelta | None = None, re
         olds = secrets_of.filter(retired_at__isnull=False)
         olds.filter(Q(expires_at=None) | Q(expires_at__gt=until)).update(expires_at=until)
         text = add(client)
+        if (
+            delegation.access_of(by) is not None
+        ):  # not an operator's, or a superuser's, who could do anything in any case
+            OAuthClient.objects.filter(pk=client.pk).update(controlled_at=now)
         changed(Action.OAUTH_SECRET_ROTATED, client, by=by, reason=reason, old_secret_valid_until=until.isoformat())
     return text, until
 

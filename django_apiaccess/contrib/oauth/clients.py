@@ -87,7 +87,8 @@ def change(client: OAuthClient, *, by: Actor, approved_by: Any = None, **fields:
     """Change what a client is. Unchanged: nothing is written.
 
     What it had before follows at once: one that is switched off loses its sessions, one that may do less keeps sessions that do less
-    (`narrowing`). Secrets of one that authenticates otherwise from now on end. Raises as `create`.
+    (`narrowing`). Secrets of one that authenticates otherwise from now on end. Where its control changed (`control.CONTROL`), people are
+    asked again for what they had allowed. Raises as `create`.
     """
     with transaction.atomic():
         locked = OAuthClient.objects.select_for_update(no_key=True).filter(pk=client.pk).first()
@@ -101,7 +102,9 @@ def change(client: OAuthClient, *, by: Actor, approved_by: Any = None, **fields:
         approval.check(client, was, approved_by)
         after = described(client)
         if after != before:
-            client.save(update_fields=CHANGEABLE)
+            if control.touched(client, was):
+                client.controlled_at = timezone.now()
+            client.save(update_fields=(*CHANGEABLE, "controlled_at"))
             if client.auth_method not in WITH_SECRET:
                 client_secrets.end_all(client)
             changed(Action.OAUTH_CLIENT_CHANGED, client, by=by, before=before, after=after)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -21,9 +22,13 @@ from .querysets import ConsentQuerySet
 
 
 def of(client: OAuthClient, user: Any) -> Consent | None:
-    """The consent that the user has given the client and not taken back."""
+    """The consent that the user has given the client and not taken back, since it last may have come into other hands."""
     found: Consent | None = Consent.objects.live().filter(client=client, user=user).first()
-    return found
+    return None if found is None or _is_of_other_hands(found, client.controlled_at) else found
+
+
+def _is_of_other_hands(consent: Consent, controlled_at: datetime | None) -> bool:
+    return controlled_at is not None and consent.granted_at <= controlled_at
 
 
 def spares_the_page(client: OAuthClient, consent: Consent | None, scopes: frozenset[str], resource: str) -> bool:
@@ -66,8 +71,10 @@ def give(client: OAuthClient, user: Any, *, scopes: frozenset[str], resource: st
         if consent is not None:
             consent.scopes |= scopes
             consent.resource = " ".join(dict.fromkeys([*consent.resource.split(), *resource.split()]))
-            allowed = parse(consent.terms.get(place_of(resource), "")) | scopes
-            consent.terms = {**consent.terms, place_of(resource): dump(allowed)}
+            controlled = OAuthClient.objects.filter(pk=client.pk).values_list("controlled_at", flat=True).first()
+            before = {} if _is_of_other_hands(consent, controlled) else consent.terms
+            allowed = parse(before.get(place_of(resource), "")) | scopes
+            consent.terms = {**before, place_of(resource): dump(allowed)}
             consent.granted_at = consent.last_used_at = now
             consent.save(update_fields=["scopes", "resource", "terms", "granted_at", "last_used_at"])
             break

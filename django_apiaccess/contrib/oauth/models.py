@@ -104,6 +104,8 @@ class OAuthClient(models.Model):
     origin = models.CharField(_("origin"), max_length=10, choices=Origin, default=Origin.MANUAL, editable=False)
     created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
     last_used_at = models.DateTimeField(_("last used at"), null=True, blank=True, editable=False)
+    controlled_at = models.DateTimeField(_("control changed at"), null=True, blank=True, editable=False)
+    """When it last may have come into other hands: what people allowed before, they are asked for again."""
 
     objects = FromPrimary()
 

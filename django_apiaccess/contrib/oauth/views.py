@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from django.http import HttpRequest, HttpResponse
 
 from ...authn.client import where_of
 from ...authn.possession import NO_KEY
+from ...core import compact
+from ...events.source import Actor, Where
+from ...exceptions import InvalidProof
+from ...tokens.ending import end
+from ...tokens.models import TokenSession
 from . import devices, introspection, metadata, pushed, server
 from .endpoint import ProtocolEndpoint, key_of, success, take_rate
 from .errors import OAuthError
+from .models import OAuthClient
 from .parameters import Parameters, with_query
 
 COUNTED_ELSEWHERE: Final = frozenset({"authorization_code", "refresh_token"})
@@ -26,7 +32,20 @@ class TokenEndpoint(ProtocolEndpoint):
             take_rate(request, client)
         key = key_of(request, client)
         body = server.tokens(parameters, server.Context(client, where_of(request), key.jkt))
-        return success(body, bound=bool(key.use()))
+        try:
+            bound = bool(key.use())
+        except InvalidProof:
+            if parameters.get("grant_type") != "refresh_token":
+                _end_unseen(body, client, where_of(request))
+            raise
+        return success(body, bound=bound)
+
+
+def _end_unseen(body: dict[str, Any], client: OAuthClient, where: Where) -> None:
+    """End the session of tokens that are not handed out: of requests with one proof at once, those that lost."""
+    sid = compact.parse(body["access_token"]).claims["sid"]
+    by = Actor("client", client.name, client.client_id, where=where)
+    end(TokenSession.objects.filter(sid=sid), reason="the DPoP proof was used before", by=by)
 
 
 class RevokeEndpoint(ProtocolEndpoint):

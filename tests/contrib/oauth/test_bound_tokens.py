@@ -104,6 +104,35 @@ def test_oa_20_a_client_that_proves_itself_may_change_its_key(ann, confidential)
     assert first.opens(again["access_token"]) == 401
 
 
+class OneProof(Holder):
+    """Sends the same proof again and again."""
+
+    def proof(self, *args, **kwargs):
+        if not hasattr(self, "made"):
+            self.made = super().proof(*args, **kwargs)
+        return self.made
+
+
+def test_oa_20_a_session_whose_tokens_nobody_got_because_its_proof_was_used_before_does_not_live_on(ann, public):
+    holder = OneProof()
+    first, second = (Pkce(), Pkce())
+    codes = [code_for(ann, public, pkce) for pkce in (first, second)]
+    won = redeem(public, codes[0], first, holder).json()
+    lost = redeem(public, codes[1], second, holder)
+    assert (lost.status_code, lost.json()["error"]) == (400, "invalid_dpop_proof")
+    live = TokenSession.objects.filter(revoked_at=None)
+    assert [row.sid for row in live] == [claims_of(won["access_token"])["sid"]]
+    assert TokenSession.objects.count() == 2
+
+
+def test_oa_20_a_refresh_that_lost_its_proof_leaves_the_session_to_its_client(ann, public):
+    holder, pkce = OneProof(), Pkce()
+    body = redeem(public, code_for(ann, public, pkce), pkce, holder).json()
+    data = {"grant_type": "refresh_token", "refresh_token": body["refresh_token"]}
+    assert ask(public, data, holder).json()["error"] == "invalid_dpop_proof"
+    assert TokenSession.objects.get().revoked_at is None
+
+
 @pytest.mark.parametrize("of", ["server", "client"])
 def test_oa_20_where_it_is_demanded_a_request_without_proof_is_refused(ann, register, oauth, of):
     client, pkce = register(auth_method="none", dpop_required=of == "client"), Pkce()

@@ -25,6 +25,7 @@ from ..audit.keep import keep
 from ..audit.models import AuditRun
 from ..audit.rules import all_rules
 from ..audit.run import run
+from ..audit.words import plain
 from ..authn.admin import actor_of
 from ..events.models import Event
 from ..keys.models import APIKey
@@ -125,19 +126,23 @@ def tiles(last: AuditRun | None) -> list[dict[str, Any]]:
 
 
 def _heading(finding: dict[str, Any]) -> tuple[str, str, str]:
-    return (finding["severity"], finding["rule"], finding["title"])
+    return (finding["severity"], finding["rule"], plain(finding["title"]))
 
 
 def finding_panel(heading: tuple[str, str, str], findings: list[dict[str, Any]], why: str) -> Panel:
     """All that one rule found: why that matters, on what, what is wrong, the lines that mend it."""
     severity, rule, title = heading
-    rows = [[each["subject"]["label"] or each["subject"]["id"], each["message"], _fix(each)] for each in findings]
+    rows = [[_name(each), plain(each["message"]), _fix(each)] for each in findings]
     html = table([_("On"), _("What"), _("Fix")], rows, empty="", caption=title)
     return Panel(f"{severity}: {title}", html, note=f"{why} ({rule})" if why else rule)
 
 
 def _fix(finding: dict[str, Any]) -> SafeString:
-    return format_html('<code class="aa-code aa-lines">{}</code>', finding["fix"])
+    return format_html('<code class="aa-code aa-lines">{}</code>', plain(finding["fix"], lines=True))
+
+
+def _name(finding: dict[str, Any]) -> str:
+    return plain(str(finding["subject"]["label"] or finding["subject"]["id"]))
 
 
 def worst_panel(last: AuditRun) -> Panel:
@@ -156,10 +161,7 @@ def worst_panel(last: AuditRun) -> Panel:
 
 
 def _first(found: list[dict[str, Any]]) -> SafeString:
-    subject = found[0]["subject"]
-    parts = re.split(
-        r"(?=\[)", str(subject["label"] or subject["id"])
-    )  # API_ACCESS["MFA"] may break before its bracket
+    parts = re.split(r"(?=\[)", _name(found[0]))  # API_ACCESS["MFA"] may break before its bracket
     return format_html_join(SafeString("<wbr>"), "{}", ((part,) for part in parts))
 
 
@@ -207,7 +209,7 @@ def expiring_panel() -> Panel:
     """The keys that end next."""
     found = dashboard.expiring(SOON)
     rows = [
-        [link(admin_url(APIKey, "change", key.pk), key.name), str(key.principal), moment(key.expires_at)]
+        [link(admin_url(APIKey, "change", key.pk), plain(key.name)), plain(str(key.principal)), moment(key.expires_at)]
         for key in found[:NEXT]
     ]
     number = found.count()

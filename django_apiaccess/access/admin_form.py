@@ -141,13 +141,16 @@ class TesterForm(forms.Form):
             self.caller = _CALLERS[data["who"]](data["name"], granted)
         except InvalidChange as error:
             self.add_error("name", str(error))
-        self.context = Context(
-            address=data["address"],
-            origin=data["origin"],
-            secure=data["tls"],
-            acr=data["acr"] or None,
-            auth_age=data["auth_age"],
-        )
+        try:
+            self.context = Context(
+                address=data["address"],
+                origin=data["origin"],
+                secure=data["tls"],
+                acr=data["acr"] or None,
+                auth_age=data["auth_age"],
+            )
+        except InvalidChange as error:
+            self.add_error("auth_age", str(error))
         return data
 
 

@@ -5,10 +5,16 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Final
 
 from django.utils import timezone
 
 from ..core.assurance import MULTI_FACTOR, rank
+from ..exceptions import InvalidChange
+
+FIRST_YEAR: Final = 1970
+LAST_YEAR: Final = 9990
+"""Later, ends that are worked out from it (a time zone, a lifetime) are no dates any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +30,13 @@ class Context:
     acr: str | None = None
     auth_age: int = 0
     at: datetime | None = None
+
+    def __post_init__(self) -> None:
+        """Raises `InvalidChange` for moments that no clock knows."""
+        if not 0 <= self.auth_age <= time.time():
+            raise InvalidChange("A log-in cannot be that long ago: write an age as 10m or 2h.", field="auth_age")
+        if self.at is not None and not FIRST_YEAR < self.at.year < LAST_YEAR:
+            raise InvalidChange(f"A request is asked for between {FIRST_YEAR} and {LAST_YEAR}.", field="at")
 
     @property
     def now(self) -> datetime:

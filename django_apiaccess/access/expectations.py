@@ -129,7 +129,7 @@ def context_of(case: Case) -> Context:
     """Where from, when and how strongly."""
     at = datetime.fromisoformat(case.at) if case.at else None
     if at is not None and timezone.is_naive(at):
-        at = timezone.make_aware(at)
+        at = at.replace(tzinfo=timezone.get_current_timezone())
     age = int(case.mfa_age.total_seconds())
     return Context(address=case.address, origin=case.origin, secure=case.tls, acr=case.mfa, auth_age=age, at=at)
 

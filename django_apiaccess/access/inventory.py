@@ -228,13 +228,14 @@ def _answers(view: Any, method: str, path: str) -> dict[str, Any]:
     """What a bound view says for a request of nobody: `guarded`, `requirement`, `unknown` and `permissions` of its endpoint."""
     from ..permissions import declared_by, requirements_asked
     from .context import Context
-    from .unsent import http_request, meet
+    from .unsent import http_request, meet, savepoint
 
     unknown = own_way(view)
     try:
-        if view.request is None:
-            meet(view, http_request(method, path, Context()))
-        permissions = list(view.get_permissions())
+        with savepoint(view.get_permissions):
+            if view.request is None:
+                meet(view, http_request(method, path, Context()))
+            permissions = list(view.get_permissions())
     except Exception as error:  # noqa: BLE001 - a project's own code, which may ask for what is not there
         permissions = []
         unknown = unknown or f"its permissions could not be asked: {error!r}"
@@ -247,7 +248,7 @@ def _answers(view: Any, method: str, path: str) -> dict[str, Any]:
     each = list(dict.fromkeys(wanted))
     found = {"guarded": guarded and not unknown, "unknown": unknown, "requirement": None}
     if _computes(type(view)) and permissions:
-        found["permissions"] = tuple(type(permission) for permission in permissions)
+        found["permissions"] = tuple(each if hasattr(each, "op1") else type(each) for each in permissions)
     if each and None not in each:
         found["requirement"] = functools.reduce(And.of, each)  # type: ignore[arg-type]
     return found

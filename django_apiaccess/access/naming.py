@@ -16,7 +16,7 @@ MOST = 1000
 
 def key_named(text: str) -> KeyRow:
     """The row of a key's current secret, by the key's id; or of the secret whose public id `text` is."""
-    secret = APIKeySecret.objects.filter(public_id=text).first()
+    secret = APIKeySecret.objects.filter(public_id=text).first() if names.is_text(text) else None
     if secret is None and text.isascii() and text.isdecimal() and len(text) < 19:
         secret = APIKeySecret.objects.filter(key=int(text)).current().first()
     row = None if secret is None else load(secret.public_id)
@@ -29,7 +29,9 @@ def key_named(text: str) -> KeyRow:
 
 def session_named(sid: str) -> WithSession:
     """The caller with that token session."""
-    session, row = TokenSession.objects.filter(sid=sid).first(), load_session(sid)
+    known_text = names.is_text(sid)
+    session = TokenSession.objects.filter(sid=sid).first() if known_text else None
+    row = load_session(sid) if known_text else None
     if session is None or row is None:
         known = TokenSession.objects.order_by("-pk").values_list("sid", flat=True)[:MOST]
         raise UnknownName(f"Unknown session {sid!r}.{names.nearest(sid, known)}", field="session")

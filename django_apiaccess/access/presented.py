@@ -22,7 +22,7 @@ from ..tokens import credential as tokens
 from ..tokens.lookup import SessionRow
 from .explanation import Part
 from .simulation import Simulation
-from .steps import arrives, fix_moment, no, of_error, of_key, of_problems
+from .steps import arrives, bound, fix_moment, no, of_error, of_key, of_problems
 
 SCHEMES = ("api-key", "bearer", "token", "dpop")
 
@@ -63,6 +63,10 @@ class Shown:
             raise InvalidCredential(Reason.MALFORMED, "not of the form of a credential")
         return found
 
+    def _scheme(self, presented: Presented) -> str:
+        """How it was sent; empty: the text says nothing of that."""
+        return presented.scheme if self.text.strip().lower().startswith(f"{presented.scheme} ") else ""
+
     def _key(self, simulated: Simulation, presented: Presented) -> Iterator[Part]:
         try:
             ids = keys.ids_in(presented)
@@ -78,7 +82,7 @@ class Shown:
             return
         self.principal = row.make_principal()
         yield Part("look-up", allowed=True, detail="the secret is right", step="look_up")
-        yield from of_key(simulated, row)
+        yield from of_key(simulated, row, self._scheme(presented))
 
     def _token(self, simulated: Simulation, presented: Presented) -> Iterator[Part]:
         try:
@@ -100,7 +104,7 @@ class Shown:
             return
         yield Part("look-up", allowed=True, detail="its session is there", step="look_up")
         self.principal = row.make_principal()
-        yield from of_session(simulated, row, token.claims)
+        yield from of_session(simulated, row, token.claims, self._scheme(presented))
 
     def sources(self, simulated: Simulation) -> list[Source]:
         return [] if self.principal is None else provenance(self.principal, at=simulated.context.at)
@@ -144,8 +148,10 @@ class WithSession:
         return provenance(self.row.make_principal(), at=simulated.context.at)
 
 
-def of_session(simulated: Simulation, row: SessionRow, claims: dict[str, Any]) -> Iterator[Part]:
-    """The state of the session behind a token that is right; then it signs in."""
+def of_session(
+    simulated: Simulation, row: SessionRow, claims: dict[str, Any], scheme: str | None = None
+) -> Iterator[Part]:
+    """The state of the session behind a token that is right; then it signs in. `scheme`: as in `bound`; None: no token came."""
     now = simulated.context.now
     who = f"session {row.sid[:6]} of client {row.client_id}"
     problems = list(tokens.restrictions(row, claims, now))
@@ -154,6 +160,9 @@ def of_session(simulated: Simulation, row: SessionRow, claims: dict[str, Any]) -
     if problems:
         return
     access = tokens.access_of_row(row, claims, now)
+    demanded = access_settings.DPOP_REQUIRED
+    if scheme is not None and not (yield from bound(scheme, access.dpop_jkt, tokens.KIND, demanded=demanded)):
+        return
     reader = simulated.reader(tokens.KIND)
     if reader is not None and not reader.accepts(access):
         ends = simulated.ends_unread()

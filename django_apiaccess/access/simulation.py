@@ -25,7 +25,7 @@ from .declaration import METHODS, SAFE_METHODS
 from .hooks import own_way
 from .imagined import Changes, amended
 from .inventory import bound_view, dotted, drf_callback, routes
-from .unsent import http_request, meet
+from .unsent import http_request, meet, savepoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +147,8 @@ class Simulation:
         if value is None or not hasattr(self.view, "get_queryset"):
             return None
         try:
-            return self.view.get_queryset().filter(**{self.view.lookup_field: value}).first()
+            with savepoint(self.view.get_queryset):
+                return self.view.get_queryset().filter(**{self.view.lookup_field: value}).first()
         except Exception:  # noqa: BLE001 - the project's own look-up needs more than this request has
             return None
 

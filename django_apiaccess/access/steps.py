@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator
 from typing import Any, Final
 
-from ..authn import responses
+from ..authn import possession, responses
 from ..core import scopes as core_scopes
 from ..core.reasons import Reason
 from ..exceptions import InvalidCredential
@@ -68,8 +68,24 @@ def unread_session(who: str) -> Part:
     return no("session", who, Reason.UNRECOGNISED, detail, decisive=False)
 
 
-def of_key(simulated: Simulation, row: KeyRow) -> Iterator[Part]:
-    """The state and the limits of a key whose secret is right; then it signs in."""
+def bound(scheme: str, jkt: str, kind: str, *, demanded: bool = False) -> Generator[Part, None, bool]:
+    """Whether a credential came with the scheme of those that are bound to a key, as it must; the proof beside it is taken to be right.
+    An empty `scheme`: with the one that fits.
+    """
+    scheme = scheme or (possession.SCHEME if jkt else "bearer")
+    problem = possession.scheme_problem(scheme, jkt, demanded=demanded)
+    if problem is not None:
+        reason, detail = problem
+        yield no("restrictions", "proof", reason, detail, status=responses.for_credential(reason, kind).status)
+    elif jkt:
+        yield Part(
+            "proof", allowed=True, detail="bound to a key, whose DPoP proof is taken to be there", step="restrictions"
+        )
+    return problem is None
+
+
+def of_key(simulated: Simulation, row: KeyRow, scheme: str | None = None) -> Iterator[Part]:
+    """The state and the limits of a key whose secret is right; then it signs in. `scheme`: as in `bound`; None: it did not come."""
     now = simulated.context.now
     who = f"API key {row.name!r} (id {row.key_id})"
     facts = [f"until {row.expires_at:%Y-%m-%d %H:%M} UTC" if row.expires_at else "no end"]
@@ -83,7 +99,7 @@ def of_key(simulated: Simulation, row: KeyRow) -> Iterator[Part]:
     bounds = ", ".join(f"{name} {value}" for name, value in limits.items() if value) or "none"
     problems = list(keys.restrictions(row, simulated.client, now))
     yield from of_problems(who, ", ".join(facts), bounds, problems, keys.KIND)
-    if not problems:
+    if not problems and (scheme is None or (yield from bound(scheme, row.dpop_jkt, keys.KIND))):
         access = keys.access_of_row(row, now)
         fix_moment(access.rights, access.principal, simulated.context.at)
         simulated.sign_in(access)

@@ -23,6 +23,7 @@ from ..core.requirement import HasMFA, HasPermission, HasRole, HasScope, Require
 from ..permissions import HasAccess, access_of, declared_by, guard_problem, judge, judge_object, requirements_asked
 from ..throttling import AccessRateThrottle, rate_left
 from .explanation import Part
+from .unsent import savepoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,8 @@ class Weighing:
     def judged(self) -> Iterator[Part]:
         """The answers of the view's permissions, one each; of its throttles; then of the object in the path; nothing after the first no."""
         try:
-            permissions = self.view.get_permissions()
+            with savepoint(self.view.get_permissions):
+                permissions = self.view.get_permissions()
         except Exception as error:  # noqa: BLE001 - a project's own code: the request would end here too
             yield _failed("get_permissions", error)
             return
@@ -88,10 +90,11 @@ class Weighing:
     def _weigh_foreign(self, permission: Any, obj: Any) -> Part:
         name = type(permission).__name__
         try:
-            if obj is None:
-                allowed = bool(permission.has_permission(self.request, self.view))
-            else:
-                allowed = bool(permission.has_object_permission(self.request, self.view, obj))
+            with savepoint(type(permission)):
+                if obj is None:
+                    allowed = bool(permission.has_permission(self.request, self.view))
+                else:
+                    allowed = bool(permission.has_object_permission(self.request, self.view, obj))
         except Exception as error:  # noqa: BLE001 - a project's own class: the request would end here too
             return _failed(name, error)
         detail = "" if allowed else "a permission class of the view"
@@ -136,7 +139,8 @@ class Weighing:
         if value is None or not hasattr(view, "get_object"):
             return
         try:
-            obj = get_object_or_404(view.filter_queryset(view.get_queryset()), **{view.lookup_field: value})
+            with savepoint(view.get_queryset):
+                obj = get_object_or_404(view.filter_queryset(view.get_queryset()), **{view.lookup_field: value})
         except Http404:
             obj = None
         except Exception:  # noqa: BLE001 - the project's own look-up needs more than this request has

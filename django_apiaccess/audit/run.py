@@ -20,6 +20,8 @@ from .rules import Rule, all_rules
 
 Fact = TypeVar("Fact")
 FAILED: Final = "audit.rule-failed"
+NAMED_IN_CODE: Final = frozenset({"endpoint", "view", "setting", "package", "password_hash", "audit_log"})
+"""Kinds of subjects whose labels nobody chooses at run time; the others are accepted by their id alone."""
 logger: Final = logging.getLogger("django_apiaccess")
 
 
@@ -159,6 +161,9 @@ def _without_ignored(findings: list[Finding], now: datetime) -> tuple[list[Ignor
 
 def _matches(entry: Any, finding: Finding) -> bool:
     subject = finding.subject
+    known_by = [subject.id, f"{subject.kind}:{subject.id}"]
+    if subject.kind in NAMED_IN_CODE:  # whoever names a key must not choose what is accepted of it
+        known_by.append(subject.label)
     return fnmatch.fnmatchcase(finding.rule, entry.rule) and any(
-        fnmatch.fnmatchcase(text, entry.subject) for text in (subject.id, subject.label, f"{subject.kind}:{subject.id}")
+        text == entry.subject or fnmatch.fnmatchcase(text, entry.subject) for text in known_by
     )

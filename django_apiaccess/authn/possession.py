@@ -32,14 +32,11 @@ def confirm(presented: Presented, client: Client, jkt: str, *, kind: str, demand
 
     Last of all checks: it uses the proof up. `demanded`: a credential that is bound to no key is refused too. `whose` goes into the error.
     """
-    if presented.scheme != SCHEME:
-        if jkt:
-            raise InvalidCredential(Reason.PROOF_MISSING, "bound to a key, sent without its proof", kind=kind, **whose)
-        if demanded:
-            raise InvalidCredential(Reason.NOT_BOUND, "only tokens bound to a key are accepted", kind=kind, **whose)
-        return
+    problem = scheme_problem(presented.scheme, jkt, demanded=demanded)
+    if problem is not None:
+        raise InvalidCredential(*problem, kind=kind, **whose)
     if not jkt:
-        raise InvalidCredential(Reason.NOT_BOUND, "sent as DPoP, but bound to no key", kind=kind, **whose)
+        return
     try:
         proof = _checked(client.request, presented.value)
         if proof.jkt != jkt:
@@ -49,6 +46,15 @@ def confirm(presented: Presented, client: Client, jkt: str, *, kind: str, demand
     except ProofError as error:
         reason = Reason.NONCE_MISSING if error.code == "use_dpop_nonce" else Reason.BAD_PROOF
         raise InvalidCredential(reason, str(error), kind=kind, **whose) from None
+
+
+def scheme_problem(scheme: str, jkt: str, *, demanded: bool) -> tuple[Reason, str] | None:
+    """Why a credential that is bound to the key `jkt` (empty: to none) may not come with this scheme, whatever proof is beside it."""
+    if scheme != SCHEME:
+        if jkt:
+            return Reason.PROOF_MISSING, "bound to a key, sent without its proof"
+        return (Reason.NOT_BOUND, "only tokens bound to a key are accepted") if demanded else None
+    return None if jkt else (Reason.NOT_BOUND, "sent as DPoP, but bound to no key")
 
 
 @dataclass(frozen=True, slots=True)

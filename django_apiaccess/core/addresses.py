@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import ipaddress
 from functools import lru_cache
+from typing import Final
 
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
+ALL_FOUR: Final = ipaddress.IPv4Network("0.0.0.0/0")
+GLOBAL_SIX: Final = ipaddress.IPv6Network("2000::/3")
 
 
 @lru_cache(maxsize=1024)
@@ -43,6 +46,18 @@ def parse_network(text: str) -> IPNetwork:
 def parse_networks(text: str) -> tuple[IPNetwork, ...]:
     """The networks in a space-separated list. Raises `ValueError`."""
     return tuple(parse_network(part) for part in text.split())
+
+
+def is_no_bound(networks: tuple[IPNetwork, ...]) -> bool:
+    """Whether they hold at least half of all IPv4 addresses, or of all IPv6 addresses that are in use (2000::/3, RFC 4291 section 2.4)."""
+    four = [network for network in networks if isinstance(network, ipaddress.IPv4Network)]
+    six = [network for network in networks if isinstance(network, ipaddress.IPv6Network)]
+    held_four = sum(network.num_addresses for network in ipaddress.collapse_addresses(four))
+    inside = [
+        GLOBAL_SIX if GLOBAL_SIX.subnet_of(network) else network for network in six if GLOBAL_SIX.overlaps(network)
+    ]
+    held_six = sum(network.num_addresses for network in ipaddress.collapse_addresses(inside))
+    return 2 * held_four >= ALL_FOUR.num_addresses or 2 * held_six >= GLOBAL_SIX.num_addresses
 
 
 def contains(networks: tuple[IPNetwork, ...], address: IPAddress) -> bool:

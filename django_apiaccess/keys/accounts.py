@@ -49,7 +49,7 @@ def create_service_account(*, name: str, owner: Any, purpose: str, by: Actor) ->
 
 def service_account(name: str) -> ServiceAccount:
     """The service account of that name. Raises `UnknownName`."""
-    found = ServiceAccount.objects.select_related("user").filter(name=name).first()
+    found = ServiceAccount.objects.select_related("user").filter(name=name).first() if names.is_text(name) else None
     if found is None:
         known = list(ServiceAccount.objects.values_list("name", flat=True)[:1000])
         raise UnknownName(f"Unknown service account {name!r}.{names.nearest(name, known)}", field="service_account")

@@ -21,6 +21,11 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f" Did you mean {found[0]!r}?" if found else ""
 
 
+def is_text(name: str) -> bool:
+    """Whether a database could hold the text: no NUL, and no half of a surrogate pair (a byte of a command line that is no UTF-8)."""
+    return not any(char == "\0" or "\ud800" <= char <= "\udfff" for char in name)
+
+
 def scope_names(names: Iterable[str], *, field: str = "scope") -> frozenset[str]:
     """The names, each a declared scope or the wildcard of a declared resource. Raises `UnknownName`."""
     wanted = frozenset(names)
@@ -41,10 +46,12 @@ def scope_row(name: str) -> Scope:
 
 def role(name: str, *, field: str = "role") -> Role:
     """The role of that name. Raises `UnknownName`."""
-    found = Role.objects.filter(name=name).first()
+    found = Role.objects.filter(name=name).first() if is_text(name) else None
     if found is None:
         known = list(Role.objects.values_list("name", flat=True))
-        hint = nearest(name, known) or (f" Roles: {', '.join(known)}." if known else " There are no roles yet.")
+        hint = nearest(name, known) or (
+            f" Roles: {', '.join(map(repr, known))}." if known else " There are no roles yet."
+        )
         raise UnknownName(f"Unknown role {name!r}.{hint}", field=field)
     return found
 
@@ -53,7 +60,7 @@ def user(name: str, *, field: str = "user") -> Any:
     """The user with that user name. Raises `UnknownName`."""
     model = get_user_model()
     column = model.USERNAME_FIELD
-    found = model._default_manager.filter(**{column: name}).first()
+    found = model._default_manager.filter(**{column: name}).first() if is_text(name) else None
     if found is None:
         raise UnknownName(f"Unknown user {name!r}.{_nearest_row(model, column, name)}", field=field)
     return found
@@ -61,7 +68,7 @@ def user(name: str, *, field: str = "user") -> Any:
 
 def group(name: str, *, field: str = "group") -> Group:
     """The group of that name. Raises `UnknownName`."""
-    found = Group.objects.filter(name=name).first()
+    found = Group.objects.filter(name=name).first() if is_text(name) else None
     if found is None:
         raise UnknownName(f"Unknown group {name!r}.{_nearest_row(Group, 'name', name)}", field=field)
     return found
@@ -81,5 +88,7 @@ def permission(name: str, *, field: str = "permissions") -> Permission:
 
 def _nearest_row(model: type[models.Model], column: str, name: str) -> str:
     """The nearest name among those that begin alike, so that a table of millions is not read for an error message."""
+    if not is_text(name[:1]):
+        return ""
     rows = model._default_manager.filter(**{f"{column}__istartswith": name[:1]}).values_list(column, flat=True)[:1000]
     return nearest(name, [str(row) for row in rows])

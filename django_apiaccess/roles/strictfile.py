@@ -94,8 +94,12 @@ class StrictFile:
         if not isinstance(node, ScalarNode) or not node.tag.startswith("tag:yaml.org,2002:") or "python" in node.tag:
             raise self.error(self._line(node), "a plain text must stand here.")
         text = str(node.value).strip()
-        if len(text) > longest or "\0" in text:
+        if len(text) > longest:
             raise self.error(self._line(node), f"this text is longer than {longest} characters.")
+        if not names.is_text(text):
+            raise self.error(
+                self._line(node), "this text has characters that no name can have (NUL, half a surrogate)."
+            )
         return text
 
     def _list(self, node: Node | None, what: str, lines: dict[str, int]) -> tuple[str, ...]:

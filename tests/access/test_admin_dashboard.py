@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from django_apiaccess.audit import rules as registry
 from django_apiaccess.audit.finding import Finding, Severity, Subject
 from django_apiaccess.audit.keep import keep
 from django_apiaccess.audit.models import AuditRun
-from django_apiaccess.audit.run import run
+from django_apiaccess.audit.run import Report, run
 from django_apiaccess.events.models import Event
 from tests.adminkit import allow, text_of, url
 
@@ -37,6 +38,17 @@ def lead(make_user: Any, client: Any) -> Any:
     lead = allow(make_user("lead"), "view_auditrun")
     client.force_login(lead)
     return lead
+
+
+def test_hostile_names_turn_nothing_around(client: Any, lead: Any) -> None:
+    odd = "chief\u202e\x9b31m"
+    found = Finding("roles.wide", Severity.HIGH, Subject("role", "1", odd), f"{odd} is wide", f"manage.py x\nREM {odd}")
+    kept = keep(Report(timezone.now(), (), (found,)))
+    for page in (url("auditrun"), url("auditrun", "change", kept.pk)):
+        shown = client.get(page).content.decode()
+        assert "chief" in shown
+        assert "\u202e" not in shown
+        assert "\x9b" not in shown
 
 
 def test_who_may_not_see_audits_sees_no_dashboard(client: Any, make_user: Any) -> None:

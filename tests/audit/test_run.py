@@ -125,6 +125,26 @@ def test_an_accepted_finding_is_set_apart_with_its_reason(project: Project) -> N
     assert [(each.finding.subject.id, each.reason, each.until) for each in report.ignored] == [("ab", "known", until)]
 
 
+def test_a_name_that_somebody_chose_for_a_key_accepts_nothing(project: Project) -> None:
+    def check(audit: Audit) -> Iterator[Finding]:
+        yield audit.found(Subject("api_key", "17", "nightly of eve"), "is wide")
+        yield audit.found(Subject("api_key", "18", "api_key:99"), "is wide")
+        yield audit.found(Subject("user", "4", "nightly-eve"), "is wide")
+        yield audit.found(Subject("endpoint", "/x/", "GET /x/"), "is wide")
+        yield audit.found(Subject("setting", 'API_ACCESS["MFA"]', "the setting"), "is wide")
+
+    def accepted(subject: str) -> list[str]:
+        project.access(AUDIT={"IGNORE": [{"rule": "tests.*", "subject": subject, "reason": "known"}]})
+        return [each.finding.subject.id for each in run([made(check)]).ignored]
+
+    assert accepted("nightly*") == []
+    assert accepted("*99") == []
+    assert accepted("17") == ["17"]
+    assert accepted("api_key:1*") == ["17", "18"]
+    assert accepted("GET /x/") == ["/x/"]
+    assert accepted('API_ACCESS["MFA"]') == ['API_ACCESS["MFA"]']
+
+
 def test_an_accepted_finding_counts_again_when_its_day_has_passed(project: Project) -> None:
     yesterday = timezone.now().date() - timedelta(days=1)
     project.access(AUDIT={"IGNORE": [{"rule": "tests.made", "reason": "known", "until": yesterday.isoformat()}]})

@@ -174,6 +174,22 @@ def test_hostile_names_leave_json_valid(name: str, schema: Any) -> None:
         assert "\u202e" not in json.dumps(data["runs"][0]["results"][0]["message"], ensure_ascii=False)
 
 
+@pytest.mark.parametrize("name", ["json", "sarif"])
+def test_json_holds_nothing_that_a_terminal_acts_on(name: str) -> None:
+    odd = "\x9b31m\x7f\u202e\u2066\x85é"
+    said = written(name, report(finding(1, subject=Subject("role", odd, odd), evidence={"name": odd})))
+    assert said.isascii()
+    assert all(char.isprintable() or char == "\n" for char in said)
+    assert odd in json.dumps(json.loads(said), ensure_ascii=False).replace("\\u007f", "\x7f")
+
+
+def test_no_name_becomes_a_link_in_sarif(schema: Any) -> None:
+    log = sarif.as_log(report(finding(1, subject=Subject("api_key", "1", "[click](https://evil.example) \\[x](y)"))))
+    assert errors(schema, log) == []
+    said = log["runs"][0]["results"][0]["message"]["text"]
+    assert r"\[click\](https://evil.example) \\\[x\](y)" in said
+
+
 # -- text
 
 

@@ -222,6 +222,8 @@ class TestWhatIsNotFound:
         wide_anywhere(world, None)
         changed(world.young, networks="10.0.0.0/8")
         assert subjects("keys.wide-anywhere") == set()
+        changed(world.young, networks="10.0.0.0/8 64.0.0.0/2 2001:db8::/32 fd00::/8")
+        assert subjects("keys.wide-anywhere") == set()
         changed(world.young, networks="", dpop_jkt="x" * 43)
         assert subjects("keys.wide-anywhere") == set()
 
@@ -233,6 +235,17 @@ class TestWhatIsNotFound:
     def test_a_rotation_within_its_grace(self, world):
         service.rotate(world.young, by=BY)
         assert subjects("keys.two-live-secrets") == set()
+
+
+@pytest.mark.parametrize(
+    "networks", ["0.0.0.0/0", "::/0", "10.0.0.0/8 ::/0", "0.0.0.0/1 128.0.0.0/1", "0.0.0.0/2 64.0.0.0/2", "2000::/3"]
+)
+def test_a_network_of_most_addresses_is_no_bound(world, networks):
+    wide_anywhere(world, None)
+    changed(world.young, networks=networks)
+    (finding,) = audited("keys.wide-anywhere")
+    assert finding.subject.id == str(world.young.pk)
+    assert networks.split()[0] in finding.message
 
 
 def test_every_declared_scope_by_name_is_as_wide_as_a_wildcard(world):

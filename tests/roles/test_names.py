@@ -24,7 +24,7 @@ def test_known_names_are_found(make_user, make_role):
         (names.user, "zoe", "Unknown user 'zoe'."),
         (names.user, "", "Unknown user ''."),
         (names.role, "editr", "Unknown role 'editr'. Did you mean 'editor'?"),
-        (names.role, "zzz", "Unknown role 'zzz'. Roles: editor."),
+        (names.role, "zzz", "Unknown role 'zzz'. Roles: 'editor'."),
         (names.group, "tean", "Unknown group 'tean'. Did you mean 'team'?"),
         (names.permission, "auth.viewuser", "Unknown permission 'auth.viewuser'. Did you mean 'auth.view_user'?"),
     ],

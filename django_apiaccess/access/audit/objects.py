@@ -20,7 +20,10 @@ from ..inventory import Endpoint
 from .views import HAS_ACCESS, by_view, drf_endpoints, is_a, node_of, view_subject
 
 NARROWS_NOTHING: Final = ("rest_framework.filters.", "django_filters.")
-ASKS: Final = frozenset({"request", "user", "auth", "access", "principal", "narrow"})
+ASKS: Final = frozenset({"user", "auser", "auth"})
+"""What a request knows of who is asking."""
+SIDES: Final = ("op1_class", "op2_class", "op1", "op2")
+"""Where DRF keeps the parts of a composition of permission classes."""
 BASE: Final = ("rest_framework.permissions.", "django_apiaccess.permissions.")
 FIX: Final = (
     "filter_backends = [GrantedObjectsFilter]  # or in get_queryset: self.request.auth.queryset(queryset, scope)"
@@ -112,8 +115,10 @@ def _narrows(endpoint: Endpoint) -> bool:
 
 
 def _asks_of_objects(permission: Any) -> bool:
-    if not isinstance(permission, type):
-        return True  # a composition: somebody thought of it
+    sides = [getattr(permission, side) for side in SIDES if hasattr(permission, side)]
+    if sides:
+        return any(_asks_of_objects(side) for side in sides)
+    permission = permission if isinstance(permission, type) else type(permission)
     owner: Any = next((base for base in permission.__mro__ if "has_object_permission" in vars(base)), None)
     if owner is None or is_a(permission, HAS_ACCESS):
         return False
@@ -121,7 +126,7 @@ def _asks_of_objects(permission: Any) -> bool:
 
 
 def _mentions(cls: Any, name: str) -> bool:
-    """Whether the project's own `get_queryset` (or another) speaks of who is asking; one whose code cannot be read does."""
+    """Whether the project's own `get_queryset` (or another) looks at who is asking, or hands the request on; unreadable code does."""
     owner = next((base for base in cls.__mro__ if name in vars(base)), None)
     if owner is None or owner.__module__.startswith("rest_framework."):
         return False
@@ -129,6 +134,15 @@ def _mentions(cls: Any, name: str) -> bool:
     method = next((part for part in getattr(node, "body", ()) if getattr(part, "name", "") == name), None)
     if method is None:
         return True
-    return bool(
-        ASKS & {part.attr if isinstance(part, ast.Attribute) else getattr(part, "id", "") for part in ast.walk(method)}
-    )
+    return any(_asks(part) for part in ast.walk(method))
+
+
+def _asks(part: ast.AST) -> bool:
+    if isinstance(part, ast.Attribute):
+        return part.attr in ASKS and _is_request(part.value)
+    given = [*part.args, *(keyword.value for keyword in part.keywords)] if isinstance(part, ast.Call) else []
+    return any(_is_request(each) for each in given)
+
+
+def _is_request(node: ast.AST) -> bool:
+    return (node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")) == "request"

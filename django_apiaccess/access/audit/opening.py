@@ -45,10 +45,13 @@ def allows_anybody(endpoint: Endpoint) -> bool:
 
 
 def _asked(endpoint: Endpoint) -> Opening:
+    from ..unsent import savepoint
+
     try:
         view, request = _visited(endpoint)
-        permissions = list(view.get_permissions())
-        answers = [permission.has_permission(request, view) for permission in permissions]
+        with savepoint(endpoint.cls):
+            permissions = list(view.get_permissions())
+            answers = [permission.has_permission(request, view) for permission in permissions]
     except Exception as error:  # noqa: BLE001 - a project's own class, which may refuse by raising or ask for what is not there
         return Opening.CLOSED if hasattr(error, "status_code") else Opening.UNKNOWN
     return Opening.OPEN if all(answers) else Opening.CLOSED

@@ -10,8 +10,8 @@ from ..run import Report
 
 
 def write(report: Report, out: Any) -> None:
-    """One JSON object."""
-    json.dump(as_data(report), out, indent=2, ensure_ascii=False, default=str)
+    """One JSON object, in ASCII: what a terminal would act on is escaped."""
+    json.dump(as_data(report), out, indent=2, default=str)
     out.write("\n")
 
 

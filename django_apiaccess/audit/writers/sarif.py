@@ -41,8 +41,8 @@ FALLBACK: Final = "manage.py"
 
 
 def write(report: Report, out: Any) -> None:
-    """One SARIF log with one run."""
-    json.dump(as_log(report), out, indent=1, ensure_ascii=False, default=str)
+    """One SARIF log with one run, in ASCII."""
+    json.dump(as_log(report), out, indent=1, default=str)
     out.write("\n")
 
 
@@ -138,7 +138,7 @@ def _result(finding: Finding, fallback: str, **more: Any) -> dict[str, Any]:
     return {
         "ruleId": finding.rule,
         "level": LEVELS[finding.severity],
-        "message": {"text": f"{text}\nFix: {fix}" if fix else text},
+        "message": {"text": _escaped(f"{text}\nFix: {fix}" if fix else text)},
         "locations": [{"physicalLocation": physical, "logicalLocations": [logical]}],
         "partialFingerprints": {"apiaccess/v1": finding.fingerprint},
         "properties": {
@@ -148,6 +148,11 @@ def _result(finding: Finding, fallback: str, **more: Any) -> dict[str, Any]:
         },
         **more,
     }
+
+
+def _escaped(text: str) -> str:
+    """Text in which nothing is a link (SARIF 2.1.0 section 3.11.6)."""
+    return re.sub(r"([\\\[\]])", r"\\\1", text)
 
 
 def _version() -> str:

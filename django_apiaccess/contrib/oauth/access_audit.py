@@ -211,7 +211,7 @@ def unused_grant(audit: Audit) -> Iterator[Finding]:
     Severity.MEDIUM,
     title="Anybody can register an OAuth client",
     why="Anybody makes a client with any name, which then stands on your consent page. A key with oauth:register says who did.",
-    fix='API_ACCESS = {..., "OAUTH": {"REGISTRATION": "token"}}  # or "off"',
+    fix='API_ACCESS = {..., "OAUTH": {"REGISTRATION": "off"}}  # or "token"',
     references=("ASVS 10.4.7", "RFC 7591 section 5"),
 )
 def open_registration(audit: Audit) -> Iterator[Finding]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any, Final
 
 from django.db.models import Q
@@ -13,6 +14,7 @@ from ...audit.many import capped, each, has_field, is_active, some
 from ...audit.rules import rule
 from ...audit.run import Audit
 from ...core import scopes as core_scopes
+from ...core.addresses import is_no_bound, parse_networks
 from ...roles.audit.facts import gives_everything
 from ..breadth import beyond_principals
 from ..models import APIKey
@@ -30,17 +32,25 @@ CHUNK: Final = 500
     references=("ASVS 13.2.2", "ASVS 8.2.4", "CWE-250"),
 )
 def wide_anywhere(audit: Audit) -> Iterator[Finding]:
-    open_ = usable(audit.now).filter(networks="", dpop_jkt="")
+    unproven = usable(audit.now).filter(dpop_jkt="")
+    wide = unproven.filter(Q(scopes__contains=":*") | Q(scopes__in=_all_of_them(unproven)))
 
     def finding(key: Any) -> Finding:
         wild = sorted(name for name in key.scopes if name.endswith(":*"))
         message = f"has {some(wild)}" if wild else "has every declared scope"
+        anywhere = (
+            f"works from any address ({some(key.networks.split())})" if key.networks else "works from any address"
+        )
         fix = f"manage.py change_api_keys {key.pk} --network 203.0.113.0/24  # the network of the program that uses it"
-        return audit.found(key_subject(key), f"{message}, and works from any address", fix=fix)
+        return audit.found(key_subject(key), f"{message}, and {anywhere}", fix=fix)
 
-    yield from each(
-        audit, open_.filter(Q(scopes__contains=":*") | Q(scopes__in=_all_of_them(open_))), "api_key", finding
-    )
+    yield from each(audit, wide.filter(Q(networks="") | Q(networks__in=_no_bounds(wide))), "api_key", finding)
+
+
+def _no_bounds(keys: Any) -> list[str]:
+    """The texts in the column that bind a key to most of the internet."""
+    texts = keys.exclude(networks="").order_by().values_list("networks", flat=True).distinct().iterator()
+    return list(islice((text for text in texts if is_no_bound(parse_networks(text))), CHUNK))
 
 
 def _all_of_them(keys: Any) -> list[str]:

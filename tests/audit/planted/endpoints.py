@@ -243,6 +243,25 @@ def rows_that_belong_to_people(project: Any) -> None:
     project.urls(path("api/logs/<int:pk>/", Logs.as_view()))
 
 
+class Searched(Logs):
+    def get_queryset(self) -> Any:
+        return LogEntry.objects.filter(object_repr__contains=self.request.query_params.get("q", ""))
+
+
+class Combined(Logs):
+    permission_classes = [HasAccess & permissions.IsAuthenticated]
+
+
+@plant("endpoints.objects-unfiltered", finds="belongs to somebody (user)", severity="medium")
+def rows_filtered_by_what_was_searched(project: Any) -> None:
+    project.urls(path("api/logs/<int:pk>/", Searched.as_view()))
+
+
+@plant("endpoints.objects-unfiltered", finds="belongs to somebody (user)", severity="medium")
+def rows_behind_a_composition(project: Any) -> None:
+    project.urls(path("api/logs/<int:pk>/", Combined.as_view()))
+
+
 class Unfiltered(generics.RetrieveAPIView[Document]):
     access = "docs:read"
     queryset = Document.objects.all()

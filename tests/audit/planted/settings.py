@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
@@ -175,6 +176,16 @@ def any_site_with_credentials(project: Any) -> None:
 @plant("settings.cors-any", severity="high", finds="REGEXES")
 def a_pattern_for_any_site(project: Any) -> None:
     project.settings(CORS_ALLOWED_ORIGIN_REGEXES=[r"^https://.*$"], CORS_ALLOW_CREDENTIALS=True)
+
+
+@plant("settings.cors-any", severity="high", finds="REGEXES")
+def a_pattern_for_any_site_in_other_words(project: Any) -> None:
+    project.settings(CORS_ALLOWED_ORIGIN_REGEXES=[r"(?:https?)://[\w.-]+(:\d+)?"], CORS_ALLOW_CREDENTIALS=True)
+
+
+@plant("settings.cors-any", severity="high", finds="REGEXES")
+def a_pattern_that_is_a_beginning(project: Any) -> None:
+    project.settings(CORS_ALLOWED_ORIGIN_REGEXES=[re.compile("HTTPS", re.IGNORECASE)], CORS_ALLOW_CREDENTIALS=True)
 
 
 @plant("settings.cors-any", severity="low")

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from ..core import scopes as core_scopes
+from ..core.access import Access
 from ..core.addresses import parse_networks
 from ..core.origins import parse_origins
 from ..events.source import Actor
 from ..exceptions import NotHeld
+from ..roles.policy import current_policy
+from ..roles.rights import PrincipalRights, held_by
 from .leak_policy import stricter
 from .models import APIKey, APIKeySecret
 
@@ -64,6 +67,22 @@ def reachable(keys: Iterable[APIKey], by: Actor) -> list[APIKey]:
         return core_scopes.registry.expand(key.scopes) <= opened and (via is None or _is_bound_as(key, via))
 
     return [key for key in keys if (via is not None and key.pk == via.pk) or can_do_no_more(key)]
+
+
+def beyond(key: APIKey, access: Access) -> frozenset[str]:
+    """The scopes and roles of a key that would give whoever gets its text more than they have.
+
+    A key of one's own opens on single objects what one holds there. Somebody else's opens what its principal holds: on everything, and with
+    the roles that it covers.
+    """
+    scopes = core_scopes.registry.expand(key.scopes)
+    if key.principal_id == access.principal.pk:
+        return scopes - access.scopes - access.object_scopes
+    policy = current_policy()
+    held = held_by(key.principal, policy=policy)
+    rights = PrincipalRights(key.principal, policy, held, scopes)
+    carried = {role for role in held.roles | held.object_roles if rights.covers_role(role, scopes)}
+    return (scopes - access.scopes) | (carried - access.roles)
 
 
 def issuer_of(key: APIKey) -> APIKey | None:

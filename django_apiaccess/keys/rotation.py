@@ -12,7 +12,6 @@ from django.utils import timezone
 
 from ..conf import access_settings
 from ..core import digests, secrets
-from ..core import scopes as core_scopes
 from ..events.record import changed, changed_many
 from ..events.source import Actor
 from ..events.tags import Action
@@ -132,7 +131,7 @@ def _check_takes(key: APIKey, by: Actor) -> APIKey | None:
     own = via.pk == key.pk if via is not None else by.user is not None and by.user.pk == key.principal_id
     if access is None or own:
         return via
-    beyond = core_scopes.registry.expand(key.scopes) - access.scopes - access.object_scopes
+    beyond = bounds.beyond(key, access)
     if beyond:
         listed = ", ".join(sorted(beyond))
         raise NotHeld(

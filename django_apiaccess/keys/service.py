@@ -277,7 +277,7 @@ def _check_scopes(key: APIKey, by: Actor) -> None:
         via = bounds.asking_key(by)
         if via is not None:
             key.scopes = bounds.closed_wildcards(key.scopes, via.scopes)
-        beyond = core_scopes.registry.expand(key.scopes) - access.scopes - access.object_scopes
+        beyond = bounds.beyond(key, access)
         if beyond:
             listed = ", ".join(sorted(beyond))
             raise NotHeld(f"{by.label} does not hold {listed} and so cannot give it.", beyond, field="scopes")

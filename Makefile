@@ -35,10 +35,10 @@ demo: $(STAMP) ## the example project on 127.0.0.1:8000, with keys to try (PORT=
 	@$(BIN)/python scripts/demo.py --port $(PORT)
 
 .PHONY: test
-test: $(STAMP) ## the test suite on SQLite, then on PostgreSQL where there is one
+test: $(STAMP) ## the test suite on SQLite, with coverage, then on PostgreSQL where there is one
 	@rm -f .coverage .coverage.*
 	env -u DATABASE_URL $(BIN)/python scripts/with_redis.py -- $(PYTEST) --cov --cov-report=
-	$(BIN)/python scripts/with_postgres.py --optional -- $(BIN)/python scripts/with_redis.py -- $(PYTEST) -m "not once" --cov --cov-append --cov-report=
+	$(BIN)/python scripts/with_postgres.py --optional -- $(BIN)/python scripts/with_redis.py -- $(PYTEST) -m "not once"
 
 .PHONY: coverage
 coverage: test ## the test suite, and how much of the package it ran through

@@ -10,8 +10,12 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from django_apiaccess.access import dashboard
+from django_apiaccess.core.reasons import Reason
 from django_apiaccess.events import sealing
 from django_apiaccess.events.models import Event
+from django_apiaccess.events.record import refused
+from django_apiaccess.events.source import Actor
+from django_apiaccess.events.tags import Action
 from django_apiaccess.keys.models import APIKey, APIKeySecret
 
 pytestmark = pytest.mark.django_db
@@ -129,8 +133,8 @@ def test_it_says_how_far_the_log_is_sealed_and_what_waits() -> None:
     Event.objects.all().delete()
     nothing = dashboard.sealed()
     assert (nothing.to, nothing.at, nothing.waiting, nothing.oldest_waiting) == (0, None, 0, None)
-    fail("192.0.2.1")
-    fail("192.0.2.1")
+    for _number in range(2):
+        refused(Action.CREDENTIAL_REFUSED, Reason.UNKNOWN, by=Actor("anonymous", ""))
     sealing.seal()
     fail("192.0.2.1", days=1)
     state = dashboard.sealed()

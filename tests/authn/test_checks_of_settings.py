@@ -168,4 +168,4 @@ def test_revoking_without_required_tls_is_an_error():
 @pytest.mark.parametrize("value", ["Revoke", True, None, "", "kill"])
 def test_on_cleartext_has_two_values(value):
     with with_access(ON_CLEARTEXT=value):
-        assert "'reject' or 'revoke'" in found()["apiaccess.E003"].msg
+        assert "'reject', 'revoke'" in found()["apiaccess.E003"].msg

@@ -418,7 +418,7 @@ class TestChecks:
 
     def test_an_unknown_entry_names_those_there_are(self):
         with accepting(SCOPE="same"):
-            assert "entries: ACCEPT_UNTIL" in checks_found()["apiaccess.E003"].msg
+            assert "did you mean 'SCOPES'?" in checks_found()["apiaccess.E003"].msg
 
     def test_a_scope_that_dot_does_not_have_is_named_with_the_nearest(self):
         with accepting(SCOPES={"raed": "docs:read"}):

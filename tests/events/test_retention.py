@@ -22,6 +22,7 @@ pytestmark = pytest.mark.django_db
 def test_nothing_of_a_person_stays_whoever_acted_on_what_is_theirs(
     make_user: Any, make_key: Any, operator: Any, settings: Any
 ) -> None:
+    Event.objects.all().delete()
     settings.API_ACCESS = {**settings.API_ACCESS, "APPROVALS": {"SCOPES": ["docs:delete"]}}
     sue = make_user("sue-mustermann", "docs:read", "docs:delete")
     bob = allow(make_user("bob", "docs:delete"), "approve_keyrequest")

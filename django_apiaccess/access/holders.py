@@ -14,19 +14,17 @@ from typing import Any
 from django.contrib.auth import get_user_model
 
 from ..core import scopes as core_scopes
-from ..core.access import Access, CredentialRef
+from ..core.access import FIRST_PARTY_CLIENT, Access, CredentialRef
 from ..core.assurance import ACR_LEVELS
 from ..core.requirement import (
-    And,
-    Authenticated,
     HasMFA,
     HasPermission,
     HasRole,
     HasScope,
-    Or,
-    Public,
     Requirement,
     decide,
+    foreign_leaf,
+    leaves,
 )
 from ..exceptions import InvalidChange
 from ..keys.models import APIKey
@@ -61,15 +59,6 @@ class Holder:
             "needs": self.needs,
             "paths": list(self.paths),
         }
-
-
-def leaves(requirement: Requirement) -> Iterator[Requirement]:
-    """The single conditions of a requirement."""
-    if isinstance(requirement, And | Or):
-        for part in requirement.parts:
-            yield from leaves(part)
-    else:
-        yield requirement
 
 
 @dataclass(slots=True)
@@ -121,11 +110,11 @@ class Holders:
                 )
 
     def __iter__(self) -> Iterator[Holder]:
-        for leaf in leaves(self.requirement):
-            if not isinstance(leaf, HasScope | HasRole | HasPermission | HasMFA | Public | Authenticated):
-                raise InvalidChange(
-                    f"{type(leaf).__name__} is a requirement of this project: only a request can answer it. Ask explain_access about one."
-                )
+        foreign = foreign_leaf(self.requirement)
+        if foreign is not None:
+            raise InvalidChange(
+                f"{type(foreign).__name__} is a requirement of this project: only a request can answer it. Ask explain_access about one."
+            )
         everybody = list(self.everybody())
         yield from everybody
         if everybody:
@@ -138,28 +127,34 @@ class Holders:
         yield from self._credentials("session", _sessions(self.at), known)
 
     def _credentials(self, kind: str, rows: Iterable[Any], known: dict[Any, tuple[str, Principal]]) -> Iterator[Holder]:
-        for pk, name, scopes, principal_id in rows:
+        for pk, name, scopes, principal_id, client in rows:
             found = known.get(principal_id)
             if found is None:
                 continue
             owner, principal = found
-            allowed, everywhere, strong = self._verdict(principal, frozenset(scopes), can_step_up=kind == "session")
+            granted, steps_up = frozenset(scopes), kind == "session"
+            allowed, everywhere, strong = self._verdict(principal, granted, can_step_up=steps_up, client=client)
             if allowed:
                 needs = self._factors() if strong else ""
                 yield self._holder(kind, pk, name, owner, principal, everywhere=everywhere, needs=needs, scopes=scopes)
 
     def _verdict(
-        self, principal: Principal, granted: frozenset[str] | None, *, can_step_up: bool = True
+        self,
+        principal: Principal,
+        granted: frozenset[str] | None,
+        *,
+        can_step_up: bool = True,
+        client: str | None = None,
     ) -> tuple[bool, bool, bool]:
         """Whether it is allowed at all; on everything; only with a second factor."""
-        key = (principal, granted, can_step_up)
+        key = (principal, granted, can_step_up, client in {None, FIRST_PARTY_CLIENT})
         found = self._verdicts.get(key)
         if found is None:
-            found = self._verdicts[key] = self._decided(principal, granted, can_step_up=can_step_up)
+            found = self._verdicts[key] = self._decided(principal, granted, can_step_up=can_step_up, client=client)
         return found
 
     def _decided(
-        self, principal: Principal, granted: frozenset[str] | None, *, can_step_up: bool
+        self, principal: Principal, granted: frozenset[str] | None, *, can_step_up: bool, client: str | None
     ) -> tuple[bool, bool, bool]:
         held = self.policy.held((one.right for one in principal.given), superuser=principal.is_superuser)
         expanded = None if granted is None else core_scopes.registry.expand(granted)
@@ -171,6 +166,7 @@ class Holders:
             object_scopes=held.object_scopes if expanded is None else held.object_scopes & expanded,
             object_roles=held.object_roles,
             scoped=expanded is not None,
+            client_id=client,
             acr=ACR_LEVELS[-1] if can_step_up else "",
             auth_time=datetime.now(UTC) if can_step_up else None,
             can_step_up=can_step_up,
@@ -226,7 +222,8 @@ class Holders:
 
 def _keys(at: datetime) -> Iterator[Any]:
     rows = APIKey.objects.usable(at).order_by("pk").values_list("pk", "name", "scopes", "principal_id")
-    return rows.iterator(chunk_size=CHUNK)
+    for row in rows.iterator(chunk_size=CHUNK):
+        yield *row, None
 
 
 def _sessions(at: datetime) -> Iterator[Any]:
@@ -234,4 +231,4 @@ def _sessions(at: datetime) -> Iterator[Any]:
     for pk, client, scope, user_id in rows.values_list("sid", "client_id", "scope", "user_id").iterator(
         chunk_size=CHUNK
     ):
-        yield pk, f"client {client}", scope, user_id
+        yield pk, f"client {client}", scope, user_id, client

@@ -9,12 +9,11 @@ from typing import Any
 
 from ..core.access import Access
 from ..core.assurance import ACR_LEVELS
-from ..core.requirement import And, HasMFA, Requirement, decide
+from ..core.requirement import And, HasMFA, Requirement, decide, leaves
 from ..exceptions import NotAnswerable, UnknownName
 from ..roles.names import nearest
 from ..roles.provenance import provenance
 from .context import Context
-from .holders import leaves
 from .inventory import Endpoint, endpoints
 from .simulation import Simulation
 from .weighing import requirements_of

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -323,6 +324,22 @@ class Or(Requirement):
 PUBLIC: Final = Public()
 AUTHENTICATED: Final = Authenticated()
 FIRST_PARTY: Final = FirstParty()
+OURS: Final = frozenset({HasScope, HasRole, HasPermission, HasMFA, Public, Authenticated, FirstParty})
+"""The kinds of single conditions that can be answered without a request; a project's own class may ask for anything."""
+
+
+def leaves(requirement: Requirement) -> Iterator[Requirement]:
+    """The single conditions of a requirement."""
+    if isinstance(requirement, And | Or):
+        for part in requirement.parts:
+            yield from leaves(part)
+    else:
+        yield requirement
+
+
+def foreign_leaf(requirement: Requirement) -> Requirement | None:
+    """The first single condition that is a class of the project's own; None: all of it is ours."""
+    return next((leaf for leaf in leaves(requirement) if type(leaf) not in OURS), None)
 
 
 def requirement_from(value: object) -> Requirement:

@@ -7,7 +7,7 @@ from rest_framework.decorators import action
 from rest_framework.response import Response
 from rest_framework.routers import DefaultRouter
 
-from django_apiaccess import AUTHENTICATED, HasMFA, HasPermission, HasRole, HasScope, require_access
+from django_apiaccess import AUTHENTICATED, FIRST_PARTY, HasMFA, HasPermission, HasRole, HasScope, require_access
 from django_apiaccess.authentication import (
     AccessAuthentication,
     APIKeyAuthentication,
@@ -48,6 +48,10 @@ class EitherRole(Answer):
 
 class ByPermission(Answer):
     access = HasPermission("testapp.change_document")
+
+
+class OwnersOnly(Answer):
+    access = {"read": FIRST_PARTY, "write": FIRST_PARTY & HasScope("docs:write")}
 
 
 class KeysOnly(Answer):
@@ -253,6 +257,7 @@ VIEWS = {
     "either-scope": Either,
     "either-role": EitherRole,
     "by-permission": ByPermission,
+    "owners-only": OwnersOnly,
     "keys-only": KeysOnly,
     "tokens-only": TokensOnly,
     "clients-only": ClientsOnly,

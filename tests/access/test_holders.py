@@ -12,10 +12,14 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from django_apiaccess.access.explain import explain_key, explain_user
+from django_apiaccess.core.requirement import HasScope
 from django_apiaccess.keys.lookup import load
 from django_apiaccess.keys.models import APIKey
 from django_apiaccess.roles import service as roles
+from django_apiaccess.tokens.models import TokenSession
 from tests.testapp.models import Document
+
+from . import every_form
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.access.every_form")]
 
@@ -173,3 +177,40 @@ def test_the_number_of_statements_does_not_grow(args, shop, make_key, make_user,
     many, rows = statements_for(*args)
     assert many == few <= 20
     assert rows > 40
+
+
+def test_no_session_of_a_client_is_among_those_who_manage_an_account(shop, django_user_model):
+    bob = django_user_model.objects.get(username="bob")
+    for client in ("first-party", "app_reader"):
+        TokenSession.objects.create(
+            user=bob,
+            sid=f"sid-{client}",
+            client_id=client,
+            scope=frozenset({"docs:write"}),
+            auth_time=timezone.now(),
+            expires_at=timezone.now() + timedelta(days=1),
+        )
+    found = listed("--endpoint", "POST /owners-only/")
+    assert names_of(found, "session") == ["client first-party"]
+    assert names_of(listed("--endpoint", "GET /owners-only/"), "anyone") == ["every valid credential"]
+    assert len(names_of(listed("--scope", "docs:write"), "session")) == 2
+
+
+@pytest.mark.urls("tests.urls")
+def test_who_may_call_any_of_our_own_endpoints_is_answered(shop):
+    """Each asks for conditions of ours: none of them is taken for a class of the project's own."""
+    out = StringIO()
+    call_command("show_access", "--format", "json", stdout=out, stderr=StringIO())
+    ours = [row for row in json.loads(out.getvalue()) if row["path"].startswith("/access/")]
+    assert len(ours) > 30
+    for row in ours:
+        listed("--endpoint", f"{row['method']} {row['path']}")
+
+
+def test_a_condition_of_the_projects_own_is_said_to_need_a_request(shop, monkeypatch):
+    class OnTuesdays(HasScope):
+        pass
+
+    monkeypatch.setattr(every_form.OwnersOnly, "access", OnTuesdays("docs:read"))
+    with pytest.raises(CommandError, match="OnTuesdays is a requirement of this project"):
+        listed("--endpoint", "GET /owners-only/")

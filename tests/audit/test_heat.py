@@ -6,10 +6,11 @@ from typing import Any
 
 from rest_framework import permissions
 
-from django_apiaccess import PUBLIC
+from django_apiaccess import PUBLIC, HasScope
 from django_apiaccess.audit.heat import HeatMap, heat_map
 from django_apiaccess.audit.rules import named
 from django_apiaccess.audit.run import run
+from django_apiaccess.core.requirement import Requirement
 
 from .planted.endpoints import export, view
 from .project import Project
@@ -62,3 +63,18 @@ def test_own_endpoints_come_last(project: Project) -> None:
     own = [row.own for row in the_map().rows]
     assert own == sorted(own)
     assert any(own)
+
+
+def test_a_condition_of_the_projects_own_is_shown_as_its_own_and_stops_no_map(project: Project) -> None:
+    class OwnsSomething(Requirement):
+        def evaluate(self, access: Any) -> Any:
+            assert access.principal.pk
+            return access.rights.objects_with_scope(None, "docs:read")
+
+        def __str__(self) -> str:
+            return "OWNS_SOMETHING"
+
+    project.urls(view(access=OwnsSomething() & HasScope("docs:read")))
+    found = the_map()
+    assert set(cells(found, "GET", "/api/weak0/").values()) == {"other"}
+    assert cells(found, "GET", "/api/documents/")["reader"] == "held"

@@ -13,7 +13,7 @@ from ...audit import heat
 from ...audit.run import Audit
 from ...core.access import Access, CredentialRef
 from ...core.assurance import ACR_LEVELS
-from ...core.requirement import Requirement, decide
+from ...core.requirement import Requirement, decide, foreign_leaf
 from ...roles.models import Grant
 from ...roles.policy import RoleRights, current_policy
 from ..inventory import Endpoint
@@ -121,6 +121,9 @@ def _cells(
 
 
 def _decided(requirement: Requirement, columns: list[tuple[Access, Access]]) -> Iterator[str]:
+    if foreign_leaf(requirement) is not None:  # a class of the project's own: only a request can answer it
+        yield from (heat.OTHER for _column in columns)
+        return
     for proven, unproven in columns:
         if decide(requirement, unproven).allowed:
             yield heat.HELD

@@ -12,16 +12,21 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from django_apiaccess.access.explain import explain_key, explain_user
+from django_apiaccess.core.proof import Proof
 from django_apiaccess.core.requirement import HasScope
+from django_apiaccess.events.source import Where
 from django_apiaccess.keys.lookup import load
 from django_apiaccess.keys.models import APIKey
 from django_apiaccess.roles import service as roles
-from django_apiaccess.tokens.models import TokenSession
+from django_apiaccess.tokens import service as tokens
 from tests.testapp.models import Document
 
 from . import every_form
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.access.every_form")]
+
+
+PROOF = Proof(("pwd",), "aal1", timezone.now())
 
 
 def listed(*args):
@@ -182,14 +187,7 @@ def test_the_number_of_statements_does_not_grow(args, shop, make_key, make_user,
 def test_no_session_of_a_client_is_among_those_who_manage_an_account(shop, django_user_model):
     bob = django_user_model.objects.get(username="bob")
     for client in ("first-party", "app_reader"):
-        TokenSession.objects.create(
-            user=bob,
-            sid=f"sid-{client}",
-            client_id=client,
-            scope=frozenset({"docs:write"}),
-            auth_time=timezone.now(),
-            expires_at=timezone.now() + timedelta(days=1),
-        )
+        tokens.begin(bob, proof=PROOF, where=Where(), scopes=["docs:write"], client_id=client)
     found = listed("--endpoint", "POST /owners-only/")
     assert names_of(found, "session") == ["client first-party"]
     assert names_of(listed("--endpoint", "GET /owners-only/"), "anyone") == ["every valid credential"]
